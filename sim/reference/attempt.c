@@ -1,3 +1,10 @@
+/*
+ * The reference model: what happens within an attempt of a child.
+ *
+ * The reference is written from the specification, by other means than the
+ * core: plain arrays, no lists, every question answered by looking at
+ * everything. It may be slow; it must be easy to check against the text.
+ */
 #include "reference/attempt.h"
 
 #include "core/vocabulary/invariant.h"
@@ -47,6 +54,8 @@ bool ref_ends_ready(const struct ref_child *c)
            c->declaration->readiness == READINESS_JOB;
 }
 
+/* An operation of a child changes, by a command or by policy. Setting what is
+ * set already is no change and no event. */
 void ref_set_operation(struct ref *r, struct ref_child *c, enum child_operation operation,
                        const struct command *command, const char *why)
 {
@@ -68,6 +77,8 @@ void ref_set_operation(struct ref *r, struct ref_child *c, enum child_operation 
     ref_tell_cause(r, command ? r->next_command : 0);
 }
 
+/* A child that is being stopped may still report that it is ready; it counts,
+ * but its status stays that of the stop. */
 void ref_become_ready(struct ref *r, struct ref_child *c)
 {
     if (c->readiness == READINESS_READY)
@@ -108,6 +119,7 @@ bool ref_is_proven(const struct ref *r, const struct ref_child *c)
            (since > 0 && r->now - since >= c->declaration->backoff.reset_after_usec);
 }
 
+/* A reload ends with a result. The event names the command that asked for it. */
 void ref_end_reload(struct ref *r, struct ref_child *c, enum reload_result result)
 {
     c->attempt.reloading = false;

@@ -1,3 +1,8 @@
+/*
+ * How long a restart is delayed. The delay is drawn at random, so the reference
+ * checks that the drawn one is possible, and then uses it: it has no generator
+ * of its own.
+ */
 #include "reference/backoff.h"
 
 #include <stdio.h>
@@ -44,6 +49,8 @@ static void note_tenth(struct ref *r, enum jitter jitter, struct range range, ui
     r->tenths |= UINT32_C(1) << (10 * ((int)jitter - 1) + (int)tenth);
 }
 
+/* Notes the tenth of the range that the draw fell into, so that a campaign can
+ * show that the whole range occurs. */
 static uint64_t next_backoff(struct ref *r, struct ref_child *c)
 {
     const struct backoff_settings *b = &c->declaration->backoff;
@@ -76,6 +83,8 @@ void ref_tell_backoff(struct ref *r, const struct ref_child *c, const char *why,
          FIELD_NUMBER_OF("n", c->backoff_n));
 }
 
+/* The delay is the longer one of backoff and budget; `wait` is that of the
+ * budget. */
 uint64_t ref_schedule(struct ref *r, struct ref_child *c, uint64_t wait)
 {
     uint64_t drawn = next_backoff(r, c);

@@ -1,3 +1,8 @@
+/*
+ * What a newer declaration changes: nothing, what can be changed while the
+ * child runs, or what needs a restart. Every field is compared here; a new
+ * manifest key needs its place in one of these functions.
+ */
 #include "reference/change.h"
 
 #include "core/vocabulary/invariant.h"
@@ -27,6 +32,7 @@ static bool same_list(const char **a, const char **b)
     return *a == *b;
 }
 
+/* In the order of the declaration, since the child gets them in this order. */
 static bool same_sockets(const struct process_spec *a, const struct process_spec *b)
 {
     if (a->n_sockets != b->n_sockets)
@@ -61,6 +67,7 @@ static bool same_directories(const struct process_spec *a, const struct process_
     return true;
 }
 
+/* Limits of the process and of its control group together. */
 static bool same_limits(const struct process_spec *a, const struct process_spec *b)
 {
     if (a->memory_max != b->memory_max || a->pids_max != b->pids_max ||
@@ -187,6 +194,7 @@ static bool same_schedule(const struct child_declaration *a, const struct child_
            a->schedule_overlap == b->schedule_overlap;
 }
 
+/* What the supervisor alone needs to know. */
 static bool same_policy(const struct child_declaration *a, const struct child_declaration *b)
 {
     return a->role == b->role && a->sidecar_order == b->sidecar_order &&
@@ -243,6 +251,8 @@ static bool is_leaving(const struct ref_child *c)
     return is_going(c) || c->attempt.stopping || c->attempt.main_gone;
 }
 
+/* A shorter interval may forget failures, a smaller burst may keep fewer; each
+ * is an update that clients see. */
 static void change_limit(struct ref *r, struct ref_child *c, const struct child_declaration *old)
 {
     const struct child_declaration *d = c->declaration;
@@ -276,6 +286,7 @@ static void change_stop(struct ref *r, struct ref_child *c)
         ref_arm_timeout(r, c, REF_CHANGE, c->declaration->stop_timeout_usec);
 }
 
+/* A heartbeat that is required begins to be awaited at once. */
 static void change_heartbeat(struct ref *r, struct ref_child *c)
 {
     const struct child_declaration *d = c->declaration;
@@ -293,6 +304,7 @@ static void change_heartbeat(struct ref *r, struct ref_child *c)
     ref_trust(r, c);
 }
 
+/* The checks begin from the start, with the new settings. */
 static void change_check(struct ref *r, struct ref_child *c)
 {
     if (!c->attempt.active || !c->attempt.spawned || is_leaving(c))
@@ -316,6 +328,7 @@ static bool is_ready_now(const struct ref_child *c)
            (policy == READINESS_CHECK && c->attempt.check_passed && !c->attempt.unhealthy);
 }
 
+/* A child that meets the new condition already becomes ready now. */
 static void change_readiness(struct ref *r, struct ref_child *c,
                              const struct child_declaration *old)
 {
@@ -335,6 +348,8 @@ static void change_readiness(struct ref *r, struct ref_child *c,
         ref_give_place_back(c);
 }
 
+/* Only what differs is touched, so that a change of one setting does not
+ * disturb the others. */
 static void change_in_place(struct ref *r, struct ref_child *c, const struct child_declaration *old)
 {
     const struct child_declaration *d = c->declaration;
@@ -355,6 +370,7 @@ static void change_in_place(struct ref *r, struct ref_child *c, const struct chi
         change_readiness(r, c, old);
 }
 
+/* What the change would be, without making it. */
 enum child_change reference_change(struct ref *r, const struct child_declaration *d, bool restart)
 {
     INVARIANT(d->id && d->id[0]);

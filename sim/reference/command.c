@@ -1,3 +1,8 @@
+/*
+ * Commands, as the specification defines them: each verb on one child, on a
+ * whole supervisor, and as a dry run. The answer is made together with its
+ * effect, so that both can be compared.
+ */
 #include "reference/command.h"
 
 #include "core/vocabulary/invariant.h"
@@ -18,6 +23,8 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Pause, quarantine and remove: the child is held, and its process stops. The
+ * stronger hold stays. */
 static void stop_command(struct ref *r, struct ref_child *c, enum child_operation target,
                          const struct command *command, struct outcome *o)
 {
@@ -53,6 +60,8 @@ static void reject(struct ref *r, const struct ref_child *c, const char *verb, s
     refuse_start(r, c, verb, FENCE_REJECTED, ref_lack_words(r, ref_lacks(r, c)), true, o);
 }
 
+/* What was held may run again; after a quarantine its failures are
+ * forgotten. */
 static void resume(struct ref *r, struct ref_child *c, const struct command *command,
                    struct outcome *o)
 {
@@ -100,6 +109,7 @@ static void resume(struct ref *r, struct ref_child *c, const struct command *com
         c->wanted = false; /* there is nothing to start any more */
 }
 
+/* What the answer says about the attempt that has to end first. */
 static void tell_fence(const struct ref_child *c, struct outcome *o, enum fence_decision decision)
 {
     o->fence = (struct fence_outcome){
@@ -115,6 +125,8 @@ static void tell_fence(const struct ref_child *c, struct outcome *o, enum fence_
     };
 }
 
+/* A restart while one is pending does not start a second one: it is counted,
+ * and told so. */
 static void join(struct ref *r, struct ref_child *c, struct outcome *o)
 {
     c->duplicates++;
@@ -135,6 +147,7 @@ static void begin_anew(struct ref_child *c)
     c->backoff_n = c->backoff_previous = 0;
 }
 
+/* The old attempt ends first; the new one is its successor. */
 static void restart_behind_fence(struct ref *r, struct ref_child *c, struct outcome *o)
 {
     bool could_be = c->attempt.active && !c->attempt.cancelled && !c->attempt.aborted;
@@ -149,6 +162,8 @@ static void restart_behind_fence(struct ref *r, struct ref_child *c, struct outc
     tell_fence(c, o, FENCE_QUEUED_AFTER_STOP);
 }
 
+/* There is nothing to wait for. It is refused if something that it starts after
+ * is just starting. */
 static void restart_at_once(struct ref *r, struct ref_child *c, struct outcome *o)
 {
     if (!ref_starts_at_once(r, c)) {
@@ -168,6 +183,7 @@ static void restart_at_once(struct ref *r, struct ref_child *c, struct outcome *
     ref_start_or_wait(r, c, false);
 }
 
+/* The reasons to refuse, in their order, and then the three ways to do it. */
 static void restart(struct ref *r, struct ref_child *c, struct outcome *o)
 {
     o->has_fence = true;
@@ -193,6 +209,7 @@ static int refuse_with(struct error *said, int error, const char *why)
     return error;
 }
 
+/* One verb. An error means that nothing has changed. */
 static int obey(struct ref *r, struct ref_child *c, const struct command *command,
                 struct outcome *o, struct error *said)
 {
@@ -239,6 +256,7 @@ static const char *result_of(const struct outcome *o)
     return o->idempotent ? "idempotent" : "accepted";
 }
 
+/* Whether the command was completed or rejected. */
 static void tell_end(struct ref *r, const struct ref_child *c, const struct command *command,
                      const struct outcome *o, int error, const struct error *said)
 {
@@ -263,6 +281,7 @@ static struct restart_limit_view limit_of(const struct ref_child *c)
                                        .exhausted = c->used >= burst};
 }
 
+/* Every command is on record before it has any effect. */
 static void tell_acceptance(struct ref *r, const struct ref_child *c, const struct command *command)
 {
     const char *verb = command_verb_to_string(command->verb);
@@ -277,6 +296,7 @@ static void tell_acceptance(struct ref *r, const struct ref_child *c, const stru
              FIELD_TEXT_OF("from", from));
 }
 
+/* A command on one child, with the answer's fields about before and after. */
 static int run(struct ref *r, struct ref_child *c, const struct command *command, struct outcome *o,
                struct error *said)
 {
@@ -304,6 +324,8 @@ static int run(struct ref *r, struct ref_child *c, const struct command *command
     return error;
 }
 
+/* A dry run is the command itself, with everything restored afterwards; what it
+ * would have done is in the plan. */
 static int run_whole(struct ref *r, struct ref_child *c, const struct command *command,
                      struct outcome *o, struct error *said)
 {
@@ -357,6 +379,7 @@ static int refuse(struct ref *r, const struct command *command, int error, const
     return error;
 }
 
+/* Entry. The reasons to refuse come in the order of the specification. */
 int reference_command(struct ref *r, const struct command *command, struct outcome *o,
                       struct error *said)
 {
@@ -376,6 +399,8 @@ int reference_command(struct ref *r, const struct command *command, struct outco
     return error;
 }
 
+/* One child of a whole supervisor. A child that cannot come back at once joins
+ * the common restart. */
 static void run_in_scope(struct ref *r, struct ref_child *c, uint32_t s,
                          const struct command *command, struct outcome *o)
 {
@@ -426,6 +451,8 @@ static void forget_starts(struct ref *r)
             r->children[i].named_to_start = false;
 }
 
+/* All children of a supervisor, with the last one first, except that a resume
+ * begins with the first. */
 int reference_command_scope(struct ref *r, const struct command *command, struct outcome *outcomes,
                             struct error *said)
 {
@@ -458,6 +485,8 @@ int reference_command_scope(struct ref *r, const struct command *command, struct
     return n;
 }
 
+/* Several children at once: all are named before the first one stops, so that
+ * their dependencies decide the order. */
 void reference_remove(struct ref *r, const char *const *ids, uint32_t n, const char *by,
                       const char *reason)
 {
@@ -474,6 +503,7 @@ void reference_remove(struct ref *r, const char *const *ids, uint32_t n, const c
     ref_wake(r);
 }
 
+/* A new job, which may replace those with its name. */
 void reference_run_job(struct ref *r, struct ref_child *c, const char *name,
                        enum same_name same_name, const char *by, const char *reason)
 {

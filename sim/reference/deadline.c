@@ -1,3 +1,6 @@
+/*
+ * What happens when a deadline passes.
+ */
 #include "reference/deadline.h"
 
 #include "reference/attempt.h"
@@ -8,6 +11,8 @@
 #include "reference/stop.h"
 #include "reference/wake.h"
 
+/* The next signal of the declaration, if there is one; then the stop has
+ * failed, and the declaration says whether the child is killed. */
 static void stop_deadline(struct ref *r, struct ref_child *c)
 {
     bool down = r->phase != SHUTDOWN_IDLE;
@@ -51,6 +56,7 @@ static void stop_deadline(struct ref *r, struct ref_child *c)
         ref_advance(r, SHUTDOWN_ABORT_STRAGGLERS);
 }
 
+/* One deadline of a child. */
 static void fire(struct ref *r, struct ref_child *c, enum ref_timer timer)
 {
     if (timer == REF_STOP) {

@@ -1,3 +1,6 @@
+/*
+ * Declaring children and starting those that start by themselves.
+ */
 #include "reference/declare.h"
 
 #include "core/vocabulary/invariant.h"
@@ -9,6 +12,7 @@
 
 #include <string.h>
 
+/* A child that exists, and does nothing yet. */
 struct ref_child *reference_declare(struct ref *r, const struct child_declaration *d,
                                     uint64_t *exits)
 {
@@ -51,6 +55,8 @@ void reference_tried(struct ref *r, const char *command, const char *by, const c
     ref_tell_cause(r, 0);
 }
 
+/* The set is complete: all are announced before the first one starts, since
+ * each may depend on another. */
 void reference_declared(struct ref *r, uint32_t first, const char *by, const char *reason)
 {
     for (uint32_t i = first; i < r->count; i++)

@@ -1,3 +1,6 @@
+/*
+ * What a child needs before it starts, and what it starts after.
+ */
 #include "reference/dependency.h"
 
 #include "core/vocabulary/invariant.h"

@@ -1,3 +1,8 @@
+/*
+ * The end of an attempt: what kind of end it was, what is decided, and what
+ * follows. This is the heart of supervision, and the longest part of the
+ * specification.
+ */
 #include "reference/exit.h"
 
 #include "core/vocabulary/invariant.h"
@@ -24,6 +29,8 @@ static bool listed(const struct exit_codes *codes, int code)
     return false;
 }
 
+/* A stop that was asked for counts as such, whatever the exit code; then lack
+ * of memory, unknown ends, signals and codes. */
 static enum exit_kind kind_of(const struct ref_child *c, const struct completion *completion)
 {
     if (c->attempt.forced != EXIT_NONE)
@@ -83,6 +90,7 @@ static const char *why_given_up(struct ref *r, const struct ref_child *c)
     return ref_give_up_words(r, c, c->fatal, c->used <= c->declaration->burst);
 }
 
+/* The limit is used up: what the declaration says for this case is done. */
 static void give_up(struct ref *r, struct ref_child *c)
 {
     const char *why = why_given_up(r, c);
@@ -142,6 +150,8 @@ bool ref_is_counted(struct ref *r, const struct ref_child *c, enum exit_kind kin
            decision != DECISION_SHUTDOWN;
 }
 
+/* The decision for a child that nobody holds: the restart policy first, then
+ * the limits, the child's own before the supervisor's. */
 static enum exit_decision by_policy(struct ref *r, struct ref_child *c, enum exit_kind kind,
                                     bool fatal)
 {
@@ -158,6 +168,8 @@ static enum exit_decision by_policy(struct ref *r, struct ref_child *c, enum exi
     return counted ? ref_count_failure(r, c) : DECISION_RESTART;
 }
 
+/* A shutdown, a removal, a hold and a pending restart come before the policy,
+ * in this order. */
 enum exit_decision ref_decide(struct ref *r, struct ref_child *c, enum exit_kind kind, bool fatal)
 {
     if (r->phase != SHUTDOWN_IDLE)
@@ -189,6 +201,7 @@ static void tell_kill(struct ref *r, const struct ref_child *c, bool killed)
         ref_tell_cause(r, c->attempt.kill_command);
 }
 
+/* What ends with the attempt, whatever comes next. */
 void ref_end_attempt(struct ref *r, struct ref_child *c)
 {
     ref_stop_watching(r, c);
@@ -213,6 +226,7 @@ void ref_end_attempt(struct ref *r, struct ref_child *c)
     ref_take_sidecars_along(r, c, c->attempt.by_hand || was_killed(c, c->exit, c->how.signal));
 }
 
+/* The child's row of the report of the shutdown is complete. */
 static void gone_in_shutdown(struct ref *r, struct ref_child *c)
 {
     bool aborted = c->attempt.aborted;
@@ -229,6 +243,7 @@ static void gone_in_shutdown(struct ref *r, struct ref_child *c)
                aborted ? abort : "ended after the cancel");
 }
 
+/* With a delay, together with siblings, or at once. */
 static void restart_by_policy(struct ref *r, struct ref_child *c)
 {
     uint64_t delay = 0;
@@ -288,6 +303,7 @@ static void start_after_all(struct ref *r, struct ref_child *c, bool automatic)
     ref_arm(r, c, REF_START, r->now);
 }
 
+/* The decision becomes action. */
 void ref_carry_out(struct ref *r, struct ref_child *c, enum exit_decision decision)
 {
     if (decision == DECISION_RESTART) {
@@ -336,6 +352,8 @@ static void commands_follow(struct ref *r, struct ref_child *c)
     tell_kill(r, c, was_killed(c, c->attempt.main_exit, signal_of(&c->attempt.main)));
 }
 
+/* The main process has ended, others of the attempt may still be there: then
+ * the attempt has not ended. */
 void ref_main_ended(struct ref *r, struct ref_child *c, const struct completion *completion)
 {
     INVARIANT(completion);
@@ -374,6 +392,7 @@ void ref_main_ended(struct ref *r, struct ref_child *c, const struct completion 
     }
 }
 
+/* With everything that an operator needs to understand the decision. */
 static void tell_exit(struct ref *r, const struct ref_child *c, const struct completion *completion,
                       bool counted)
 {
@@ -388,6 +407,7 @@ static void tell_exit(struct ref *r, const struct ref_child *c, const struct com
     tell_kill(r, c, was_killed(c, c->exit, signal_of(completion)));
 }
 
+/* The last exit, as it is shown from now on. */
 static void note_exit(struct ref *r, struct ref_child *c, const struct completion *completion,
                       const struct job_output *words, bool early)
 {
@@ -406,6 +426,7 @@ static void note_exit(struct ref *r, struct ref_child *c, const struct completio
     c->how.reason = ref_exit_words(r, c, &with_words);
 }
 
+/* All of the attempt has ended. */
 void ref_process_ended(struct ref *r, struct ref_child *c, const struct completion *completion)
 {
     INVARIANT(completion);

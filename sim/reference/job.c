@@ -1,9 +1,13 @@
+/*
+ * Jobs: children that run once. Their results are made from how they ended.
+ */
 #include "reference/job.h"
 #include "core/vocabulary/invariant.h"
 
 #include <errno.h>
 #include <string.h>
 
+/* A job that was cancelled by a shutdown says so. */
 static enum job_result result_of(const struct ref *r, const struct ref_child *c)
 {
     static const enum job_result results[] = {[EXIT_NONE] = JOB_CANCELLED,

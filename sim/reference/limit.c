@@ -1,3 +1,7 @@
+/*
+ * Limits of failures: of a child, a group and a supervisor, and what happens
+ * when one is exceeded.
+ */
 #include "reference/limit.h"
 
 #include "reference/attempt.h"
@@ -36,6 +40,8 @@ static bool count_in_supervisor(struct ref *r, uint32_t s)
                  d->interval_usec);
 }
 
+/* A child in a group counts there and nowhere else; an optional child does not
+ * count in its supervisor. */
 enum exit_decision ref_count_failure(struct ref *r, struct ref_child *c)
 {
     if (c->group >= 0) {
@@ -84,6 +90,7 @@ static bool is_quarantined_with(struct ref *r, const struct ref_child *c, uint32
     return ref_is_under(r, c, s) && !c->is_job && c->operation < CHILD_QUARANTINED;
 }
 
+/* Everything below the supervisor is held. */
 static void quarantine_scope(struct ref *r, uint32_t s, const char *why)
 {
     for (uint32_t i = 0; i < r->count; i++)
@@ -100,6 +107,8 @@ static void quarantine_scope(struct ref *r, uint32_t s, const char *why)
     }
 }
 
+/* Its children start together, with their failures forgotten, and count as one
+ * restart of the supervisor above. */
 static void restart_supervisor(struct ref *r, uint32_t s, struct ref_child *c)
 {
     uint32_t above = r->supervisors[s].above;
@@ -129,6 +138,8 @@ static uint32_t used_of(const struct ref *r, const struct ref_supervisor *s)
     return ref_kept(s->exits, s->used, r->now, s->declaration->interval_usec);
 }
 
+/* The supervisor has given up: the failure goes up, is contained, or ends
+ * everything. */
 void ref_melt_down(struct ref *r, uint32_t s, struct ref_child *c, const char *why)
 {
     enum escalation escalation = r->supervisors[s].declaration->escalation;

@@ -1,3 +1,7 @@
+/*
+ * What a process says about itself while it runs: readiness, heartbeats,
+ * reloads, extensions of deadlines; and health checks.
+ */
 #include "reference/liveness.h"
 
 #include "core/vocabulary/invariant.h"
@@ -44,6 +48,8 @@ static void wait_for_end(struct ref *r, struct ref_child *c)
         ref_arm(r, c, REF_CHANGE, from + timeout);
 }
 
+/* By signal or by command. The process announces that it has begun, and says
+ * when it is done. */
 int ref_reload(struct ref *r, struct ref_child *c, struct outcome *o)
 {
     INVARIANT(c && o);
@@ -67,6 +73,7 @@ int ref_reload(struct ref *r, struct ref_child *c, struct outcome *o)
     return 0;
 }
 
+/* An announcement older than the signal belongs to an earlier reload. */
 static void announce_reload(struct ref *r, struct ref_child *c, uint64_t since)
 {
     bool another = c->attempt.reloading;
@@ -84,6 +91,7 @@ static void announce_reload(struct ref *r, struct ref_child *c, uint64_t since)
     }
 }
 
+/* "Ready" ends a reload that was announced. */
 static void end_reload_by_word(struct ref *r, struct ref_child *c)
 {
     bool was = c->attempt.reloading;
@@ -213,6 +221,7 @@ void ref_checked(struct ref *r, struct ref_child *c, bool passed, const char *wh
     }
 }
 
+/* A health check that has no answer yet when the next is due has failed. */
 void ref_ask(struct ref *r, struct ref_child *c)
 {
     if (c->attempt.check_open) {
@@ -226,6 +235,7 @@ void ref_ask(struct ref *r, struct ref_child *c)
     ref_call_with(r, c, REF_CALL_CHECK, c->attempt.checks, false);
 }
 
+/* Deadlines move back, never forward, and by a day at most. */
 static void extend(struct ref *r, struct ref_child *c, uint64_t usec)
 {
     uint64_t deadline = r->now + (usec < 24 * 60 * MINUTE ? usec : 24 * 60 * MINUTE);
@@ -257,6 +267,7 @@ static void note_words(struct ref *r, struct ref_child *c, const struct notify_m
         c->attempt.pid = message->main_pid;
 }
 
+/* One message, with all that it says, in the order of the specification. */
 void ref_listen(struct ref *r, struct ref_child *c, const struct notify_message *message)
 {
     INVARIANT(message);

@@ -1,3 +1,7 @@
+/*
+ * Which children would start if a set of declarations were made: found by
+ * asking for each child again and again, until no more are found.
+ */
 #include "reference/plan.h"
 
 #include "core/vocabulary/invariant.h"
@@ -167,6 +171,7 @@ static bool plan_waiting(struct ref *r, struct tried *tried, const struct ref_ch
     return true;
 }
 
+/* `ids` has room for all children. */
 size_t reference_plan_declared(struct ref *r, const struct child_declaration *set, size_t n,
                                const char **ids)
 {
@@ -190,6 +195,8 @@ static bool lacks_now(struct ref *r, const struct ref_child *c)
     return c->waits > 0 && !would_have_all(r, &nothing, c->declaration, &by_plan);
 }
 
+/* Counts only those that wait now for what the new declarations no longer
+ * demand. */
 size_t reference_plan_redeclared(struct ref *r, const struct child_declaration *set, size_t n,
                                  const char **ids)
 {

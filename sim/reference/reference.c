@@ -1,3 +1,6 @@
+/*
+ * The reference's clock, timers and lists: what the other files stand on.
+ */
 #include "reference/reference.h"
 
 #include <string.h>

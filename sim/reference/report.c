@@ -1,3 +1,7 @@
+/*
+ * Reports about processes: which of them belong to the present attempt, and
+ * what they change.
+ */
 #include "reference/report.h"
 
 #include "reference/attempt.h"
@@ -30,6 +34,8 @@ static void goes_on(struct ref *r, struct ref_child *c)
         ref_arm_timeout(r, c, REF_HEARTBEAT, d->stale_after_usec);
 }
 
+/* The process is there. From here on the attempt counts as a generation of the
+ * child. */
 static void spawned(struct ref *r, struct ref_child *c, uint32_t pid)
 {
     bool again = c->born, fenced = c->fence == FENCE_READY_TO_START;
@@ -67,6 +73,8 @@ static void spawned(struct ref *r, struct ref_child *c, uint32_t pid)
         ref_arm_timeout(r, c, REF_RUN, c->declaration->run_timeout_usec);
 }
 
+/* It never was there. The number of the attempt is used, the generation is
+ * not. */
 static void spawn_failed(struct ref *r, struct ref_child *c, int error, const char *why)
 {
     if (c->fence == FENCE_READY_TO_START) { /* it was the target: the policy decides */
@@ -96,6 +104,8 @@ static void spawn_failed(struct ref *r, struct ref_child *c, int error, const ch
     ref_carry_out(r, c, decision);
 }
 
+/* A report about an attempt that is over, or a second one about the same
+ * thing. */
 bool reference_is_stale(const struct ref_child *c, const struct heard *heard)
 {
     if (!c->attempt.active || c->attempt.generation != heard->id.generation ||
@@ -156,6 +166,7 @@ static enum report_kind kind_of(const struct heard *heard)
     return flags & NOTIFY_HEARTBEAT ? REPORT_HEARTBEAT : heard->kind;
 }
 
+/* It is counted and shown, and changes nothing else. */
 static void note_stale(struct ref *r, struct ref_child *c, const struct heard *heard)
 {
     c->stale_reports++;

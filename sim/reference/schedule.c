@@ -1,3 +1,6 @@
+/*
+ * Children that start at certain times.
+ */
 #include "reference/schedule.h"
 
 #include "core/calendar/timetable.h"
@@ -12,6 +15,7 @@ void reference_drew_run(struct ref_child *c, uint64_t delay)
     c->run_delay = delay;
 }
 
+/* The next time, in microseconds of the wall clock; 0 if there is none. */
 static uint64_t by_calendar(const struct ref *r, const struct ref_child *c)
 {
     struct timetable timetable;
@@ -34,6 +38,7 @@ static void wait_for_it(struct ref *r, struct ref_child *c)
         ref_arm(r, c, REF_SCHEDULE, r->now + wait);
 }
 
+/* The delay is drawn elsewhere and checked here. */
 void ref_plan_run(struct ref *r, struct ref_child *c)
 {
     uint64_t next = c->declaration->schedule ? by_calendar(r, c) : 0;
@@ -108,6 +113,8 @@ static void owe(struct ref *r, struct ref_child *c)
     c->run_owed = true;
 }
 
+/* A time that was missed by more than a minute is passed over, unless the
+ * declaration wants it to be made up for. */
 static void is_due(struct ref *r, struct ref_child *c)
 {
     const struct child_declaration *d = c->declaration;

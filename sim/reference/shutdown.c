@@ -1,3 +1,7 @@
+/*
+ * The end of everything: phases, order, and one row of the report for each
+ * child.
+ */
 #include "reference/shutdown.h"
 
 #include "reference/dependency.h"
@@ -10,6 +14,7 @@
 
 #include <string.h>
 
+/* In the reverse order of the start. */
 static void ask_all_to_go(struct ref *r)
 {
     for (uint32_t i = 0; i < r->count; i++)
@@ -56,6 +61,7 @@ void ref_note_exit(struct ref_child *c)
     c->row.signal = c->how.signal;
 }
 
+/* What is known about the child when the shutdown begins. */
 static void open_row(struct ref_child *c)
 {
     bool active = c->attempt.active;
@@ -92,6 +98,8 @@ void ref_settle(struct ref *r, struct ref_child *c, enum shutdown_result result,
     complete_when_all_are_gone(r);
 }
 
+/* Nothing starts from here on. The first shutdown counts; later ones change
+ * only its bound. */
 void ref_shut_down(struct ref *r, bool by_policy, uint64_t timeout, const char *by,
                    const char *reason)
 {
@@ -166,6 +174,7 @@ void reference_shutdown(struct ref *r, uint64_t timeout, const char *by, const c
     ref_wake(r);
 }
 
+/* Nobody is given more time. */
 static void abort_all(struct ref *r)
 {
     ref_advance(r, SHUTDOWN_ABORT_STRAGGLERS);
@@ -234,6 +243,7 @@ static void begin_again(struct ref *r, struct ref_child *c)
     c->named_to_start = c->left <= r->now; /* it starts with all the others */
 }
 
+/* The shutdown is taken back: what was to run starts again. */
 void reference_reopen(struct ref *r)
 {
     if (r->phase == SHUTDOWN_IDLE)

@@ -1,3 +1,7 @@
+/*
+ * Starting a child: whether it may, whether there is room, and what an attempt
+ * begins with.
+ */
 #include "reference/start.h"
 
 #include "reference/attempt.h"
@@ -42,6 +46,7 @@ static bool has_room(struct ref *r, const struct ref_child *c)
     return !first_queued(r, c->supervisor) && below_cap(r, c->supervisor);
 }
 
+/* The attempt begins here, with everything about the one before forgotten. */
 static void start(struct ref *r, struct ref_child *c)
 {
     const struct child_declaration *d = c->declaration;
@@ -91,6 +96,7 @@ static void start(struct ref *r, struct ref_child *c)
     ref_call(r, c, REF_CALL_START);
 }
 
+/* Waits for what it needs, or for its place among those that start. */
 void ref_start_or_wait(struct ref *r, struct ref_child *c, bool automatic)
 {
     c->automatic = automatic;
@@ -125,6 +131,7 @@ void ref_start_queued(struct ref *r)
         }
 }
 
+/* Why a child does not start: the first reason that applies. */
 struct ref_wait reference_waits_for(struct ref *r, const struct ref_child *c)
 {
     struct ref_wait wait = {};

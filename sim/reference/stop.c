@@ -1,3 +1,6 @@
+/*
+ * Stopping a child: asking, insisting, killing.
+ */
 #include "reference/stop.h"
 
 #include "reference/attempt.h"
@@ -14,6 +17,7 @@ void ref_tell_withdrawn(struct ref *r, const struct ref_child *c, const char *co
              FIELD_NUMBER_OF("target_generation", c->pending_target));
 }
 
+/* Sidecars stop with the child that they accompany. */
 void ref_take_sidecars_along(struct ref *r, const struct ref_child *primary, bool by_hand)
 {
     if (r->dry || r->phase != SHUTDOWN_IDLE)
@@ -31,6 +35,7 @@ void ref_take_sidecars_along(struct ref *r, const struct ref_child *primary, boo
     }
 }
 
+/* Asks once; returns whether it has. */
 bool ref_cancel(struct ref *r, struct ref_child *c, bool by_hand, const char *command)
 {
     if (!c->attempt.active || c->attempt.cancelled || c->attempt.aborted)
@@ -77,6 +82,7 @@ bool ref_go(struct ref *r, struct ref_child *c, bool by_hand, const char *comman
     return false;
 }
 
+/* Kills, and does not ask. */
 void ref_abort(struct ref *r, struct ref_child *c)
 {
     if (!c->attempt.active || c->attempt.aborted)
@@ -138,6 +144,7 @@ void ref_wait_for_siblings(struct ref *r, struct ref_child *c, bool by_hand, con
          FIELD_NUMBER_OF("target_generation", c->pending_target));
 }
 
+/* A restart: the old attempt stops, and the new one waits for its end. */
 void ref_enter_fence(struct ref *r, struct ref_child *c, bool by_resume, bool by_hand,
                      const char *command)
 {

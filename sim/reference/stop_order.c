@@ -1,9 +1,14 @@
+/*
+ * In which order children stop: nothing stops before what depends on it has
+ * stopped.
+ */
 #include "reference/stop_order.h"
 
 #include "reference/dependency.h"
 
 #include <string.h>
 
+/* A sidecar holds up no primary, though it depends on it. */
 static bool depends_on(const struct ref_child *c, const struct ref_child *target)
 {
     bool is_one = c->declaration->role == ROLE_SIDECAR;

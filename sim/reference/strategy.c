@@ -1,3 +1,6 @@
+/*
+ * Restarting together: which siblings share the fate of one that failed.
+ */
 #include "reference/strategy.h"
 
 #include "reference/stop.h"
@@ -13,6 +16,7 @@ static bool is_down_for_good(const struct ref_child *c, uint32_t scope)
              (c->deadline[REF_START] == 0 || c->gave_up)));
 }
 
+/* One sibling is stopped, to start again with the others. */
 static void bring_in(struct ref *r, struct ref_child *c, uint32_t scope)
 {
     c->scope = scope;
@@ -54,6 +58,7 @@ static bool shares_the_fate(struct ref *r, const struct ref_child *c, const stru
     return f->strategy == STRATEGY_ONE_FOR_ALL || member >= f->member;
 }
 
+/* If a wider common restart is under way, this one becomes part of it. */
 static uint32_t widest_scope(struct ref *r, const struct fate *f)
 {
     uint32_t scope = ref_scope_number(f->at, f->group);
@@ -67,6 +72,7 @@ static uint32_t widest_scope(struct ref *r, const struct fate *f)
     return scope;
 }
 
+/* Returns whether there are others; if not, the child restarts alone. */
 bool ref_restart_together(struct ref *r, const struct fate *f, struct ref_child *failed)
 {
     uint32_t scope = widest_scope(r, f);

@@ -1,3 +1,7 @@
+/*
+ * The events and calls that the specification demands, in their order, to be
+ * compared with those that came.
+ */
 #include "reference/told.h"
 
 #include "core/vocabulary/invariant.h"
@@ -27,6 +31,7 @@ static bool is_nobodys(enum event_kind kind)
     return false;
 }
 
+/* Their cause is the command that began the shutdown. */
 static bool is_of_shutdown(enum event_kind kind)
 {
     switch ((int)kind) {
@@ -62,6 +67,7 @@ void ref_tell_cause(struct ref *r, uint64_t cause)
     r->told->events[r->n_told - 1].cause = cause;
 }
 
+/* Expects one event. */
 void ref_tell(struct ref *r, const struct ref_child *c, enum event_kind kind,
               const struct event_field *fields, uint32_t n_fields)
 {
@@ -81,6 +87,7 @@ void ref_tell(struct ref *r, const struct ref_child *c, enum event_kind kind,
         memcpy(told->fields, fields, n_fields * sizeof(*fields));
 }
 
+/* Expects one call to the host. */
 void ref_call_with(struct ref *r, const struct ref_child *c, enum ref_call_kind kind,
                    int64_t number, bool whole)
 {

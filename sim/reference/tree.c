@@ -1,3 +1,7 @@
+/*
+ * The tree: supervisors, their children, and the order of declaration in which
+ * everything is done.
+ */
 #include "reference/tree.h"
 #include "core/vocabulary/invariant.h"
 
@@ -48,6 +52,7 @@ void ref_find_group(struct ref *r, struct ref_child *c)
     c->group = c->declaration->group ? find_group(d, c->declaration->group) : -1;
 }
 
+/* The last child declared gets its supervisor and its place in the order. */
 void ref_place(struct ref *r, struct ref_child *c)
 {
     uint32_t i = r->count - 1; /* c is the last child declared */
@@ -210,6 +215,8 @@ static void keep_counts(const struct ref *r, struct ref_supervisor *its,
     }
 }
 
+/* A supervisor is declared, or declared again with other limits; then its
+ * counts stay. */
 void reference_supervise(struct ref *r, const struct supervisor_declaration *d)
 {
     INVARIANT(d->path);

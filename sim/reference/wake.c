@@ -1,3 +1,7 @@
+/*
+ * What can happen now and could not before, after each input: starts whose wait
+ * is over, jobs that have room.
+ */
 #include "reference/wake.h"
 
 #include "reference/dependency.h"
@@ -16,6 +20,7 @@ static bool is_blocked(const struct ref *r, uint32_t number)
     return false;
 }
 
+/* In the order in which they were queued. */
 static void start_jobs(struct ref *r)
 {
     for (uint32_t i = 0; i < r->n_jobs && r->phase == SHUTDOWN_IDLE; i++) {

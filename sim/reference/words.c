@@ -1,3 +1,7 @@
+/*
+ * The sentences that people read: why a child ended, why a command was refused.
+ * They are part of the specification, and compared word for word.
+ */
 #include "reference/words.h"
 
 #include "core/outcome.h"
@@ -24,6 +28,7 @@ static uint32_t bucket_of(const char *text)
     return hash % REF_WORDS;
 }
 
+/* Equal texts are kept once. */
 const char *ref_keep(struct ref *r, const char *text)
 {
     if (!text || !text[0])
@@ -92,6 +97,7 @@ static const char *last_words(struct ref *r, const struct ref_child *c,
     return *words ? ref_say(r, ": \"%s\"", words) : "";
 }
 
+/* How an attempt ended, in one sentence. */
 const char *ref_exit_words(struct ref *r, const struct ref_child *c,
                            const struct completion *completion)
 {
@@ -131,6 +137,7 @@ const char *ref_meltdown_words(struct ref *r, uint32_t s, const struct ref_child
                    c->id);
 }
 
+/* Why a child that is held does not start. */
 const char *ref_hold_words(const struct ref_child *c)
 {
     switch (c->operation) {

@@ -1,3 +1,8 @@
+/*
+ * Draws a world of the swarm: a tree, children, policies, times, programs and
+ * faults. Every draw is a choice of the schedule, with 0 as the plainest, so
+ * that shrinking a failure makes its world plainer, too.
+ */
 #include "runs/draw.h"
 
 #include "core/vocabulary/invariant.h"
@@ -104,6 +109,7 @@ static void draw_codes(struct world *world, struct child_declaration *d)
         d->success_exit_codes = kinds[draw_number(world, COUNT_OF(kinds))];
 }
 
+/* Values are few and extreme: limits of 0 and 1 find more than 7 does. */
 static void draw_policy(struct world *world, struct child_declaration *d)
 {
     static const enum restart_policy policies[] = {RESTART_TRANSIENT, RESTART_PERMANENT,
@@ -136,6 +142,7 @@ static void draw_further_stops(struct world *world, struct child_declaration *d)
                         : PICK(world, USEC_SEC, 100 * USEC_MSEC, 3 * USEC_SEC, 0)};
 }
 
+/* Times are short, so that deadlines meet other things. */
 void draw_times(struct world *world, struct child_declaration *d)
 {
     INVARIANT(d->id && d->id[0]);
@@ -239,6 +246,7 @@ static uint32_t draw_sidecar(struct world *world, struct swarm *swarm, uint32_t 
     return declaration_is_around(d) ? primary : i;
 }
 
+/* Only on children declared before, so that there is no cycle. */
 static void draw_dependencies(struct world *world, struct swarm *swarm, uint32_t i)
 {
     struct child_declaration *d = &swarm->declarations[i];
@@ -298,6 +306,8 @@ static void draw_other_child(struct world *world, struct swarm *swarm, uint32_t 
     }
 }
 
+/* One child and the programs that it runs, one after the other with each
+ * start. */
 static void draw_child(struct world *world, struct swarm *swarm, uint32_t i)
 {
     struct child_declaration *d = &swarm->declarations[i];
@@ -319,6 +329,7 @@ static void draw_child(struct world *world, struct swarm *swarm, uint32_t i)
     world_add_actor(world, d, swarm->models[i], models);
 }
 
+/* A quarter of the worlds has none: there, everything must work. */
 static void draw_faults(struct world *world)
 {
     struct faults *faults = &world->faults;
@@ -341,6 +352,7 @@ static enum strategy draw_strategy(struct world *world)
     return (enum strategy)draw_number(world, STRATEGY_REST_FOR_ONE + 1);
 }
 
+/* Groups with limits and budgets of their own. */
 static void draw_groups(struct world *world, struct node *node)
 {
     node->declaration.groups = node->groups;
@@ -384,6 +396,7 @@ static void join(char to[16], const char *above, const char *name)
     to[15] = '\0';
 }
 
+/* One supervisor. */
 static void draw_node(struct world *world, struct swarm *swarm, uint32_t i)
 {
     struct node *node = &swarm->nodes[i];
@@ -439,6 +452,7 @@ static void draw_tree(struct world *world, struct swarm *swarm)
     draw_positions(world, swarm);
 }
 
+/* Entry. Worlds with crashes have a disk. */
 void draw_world(struct world *world)
 {
     struct swarm *swarm = memory_allocate(world->memory, sizeof(*swarm));

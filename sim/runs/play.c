@@ -1,3 +1,7 @@
+/*
+ * Plays a scenario: its steps at their times, with what is expected after each.
+ * With actions to be explored instead, nothing is expected of single steps.
+ */
 #include "runs/play.h"
 
 #include "checks/arrival.h"
@@ -35,6 +39,7 @@ static bool fits(const struct wanted_event *wanted, const struct record *record)
            (!wanted->has_cause || wanted->cause == record->cause);
 }
 
+/* Sees every event of the run, and counts those that the scenario names. */
 static void watch(void *userdata, const struct record *record)
 {
     struct watch *w = userdata;
@@ -63,6 +68,7 @@ static void miss(struct world *world, const struct subject *scenario,
                wanted->child ? " of " : "", wanted->child ? wanted->child : "", how);
 }
 
+/* At the end: what must have come, in order or not, and what must not. */
 static void check_events(struct world *world, const struct watch *w)
 {
     const struct subject *scenario = w->scenario;
@@ -96,6 +102,7 @@ static void expect(struct world *world, const struct subject *scenario, const st
                    claims->child[0] ? ": " : "", facts_describe(wrong), is);
 }
 
+/* A command that must be refused names a part of the reason. */
 static void check_refused(struct world *world, const struct subject *scenario,
                           const struct scenario_step *step, int r, const char *text)
 {
@@ -109,6 +116,7 @@ static void check_refused(struct world *world, const struct subject *scenario,
                    step->line, step->column, step->word, text);
 }
 
+/* One command of a step, with the fields of the answer that are expected. */
 static bool give_command(struct world *world, const struct subject *scenario,
                          const struct scenario_step *step, bool strict)
 {
@@ -145,6 +153,7 @@ static bool give_command(struct world *world, const struct subject *scenario,
     return true;
 }
 
+/* Declares a child that the scenario has kept for later. */
 static bool add(struct world *world, const struct subject *scenario,
                 const struct scenario_step *step)
 {
@@ -191,6 +200,7 @@ static bool run_job(struct world *world, const struct subject *scenario,
     return true;
 }
 
+/* A report that a step makes up, with any numbers in it. */
 static struct report report_of(const struct world *world, const struct actor *actor,
                                const struct scenario_step *step)
 {
@@ -224,6 +234,7 @@ static struct process *latest(struct actor *actor, enum process_state state)
     return found;
 }
 
+/* A report that was made already comes a second time. */
 static bool say_again(struct world *world, struct actor *actor, enum action action)
 {
     struct process *process =
@@ -252,6 +263,7 @@ static void crash(struct world *world, const struct scenario_step *step)
     crash_daemon(world, step->crash == CRASH_TORN);
 }
 
+/* One step; false if it could not be made. */
 bool scenario_perform(struct world *world, const struct subject *scenario,
                       const struct scenario_step *step)
 {
@@ -335,6 +347,7 @@ bool scenario_perform(struct world *world, const struct subject *scenario,
 
 /* ---- a run ----------------------------------------------------------------------------------- */
 
+/* The world of a scenario, before its first step. */
 struct world *scenario_world(const struct run *run, struct world **world)
 {
     const struct subject *scenario = run->subject;
@@ -371,6 +384,7 @@ struct world *scenario_world(const struct run *run, struct world **world)
     return *world;
 }
 
+/* Lets time pass until something holds, or its time is over. */
 static void wait_for(struct world *world, const struct subject *scenario,
                      const struct eventually *eventually)
 {
@@ -405,6 +419,7 @@ static void settle(struct world *world)
         checks_at_the_end(world);
 }
 
+/* Steps first, then what must hold eventually, then the events. */
 void scenario_run(const struct run *run, struct world **world)
 {
     const struct subject *scenario = run->subject;

@@ -1,3 +1,7 @@
+/*
+ * One run, protected from a core that stops at an assertion or does not come to
+ * an end: both are caught and become the verdict.
+ */
 #include "runs/run.h"
 
 #include "runs/play.h"
@@ -40,6 +44,8 @@ static void set_alarm(unsigned seconds)
     setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_sec = seconds}, NULL);
 }
 
+/* Returns false if the run was ended from outside. `seconds` of real time are
+ * allowed, 0 is any. */
 bool run_guarded(struct world **world, void (*drive)(void *userdata), void *userdata,
                  unsigned seconds)
 {
@@ -78,6 +84,7 @@ static void drive(void *userdata)
     swarm_run(run, &driven->world);
 }
 
+/* Fills in the result, whatever happened. */
 void run_once(const struct run *run, struct result *result)
 {
     struct driven driven = {.run = run};

@@ -1,3 +1,9 @@
+/*
+ * Plays a world of the swarm: at each turn something happens that operators,
+ * programs or machines do, drawn by chance. Each world lacks some kinds of
+ * turns altogether, because runs with few kinds reach states that runs with all
+ * of them do not.
+ */
 #include "runs/swarm.h"
 
 #include "checks/arrival.h"
@@ -20,6 +26,7 @@
 #define TURNS      24
 #define DRAIN_NSEC (240 * SEC)
 
+/* A command on one child, sometimes as a dry run. */
 static void command(struct world *world, const struct swarm *swarm, uint32_t child,
                     enum command_verb verb, bool dry_run)
 {
@@ -107,6 +114,7 @@ static void declare_in_vain(struct world *world, struct swarm *swarm, uint32_t c
     world_declare_in_vain(world, set, 2, wanted);
 }
 
+/* A declaration that must be refused. */
 static void redeclare_in_vain(struct world *world, struct swarm *swarm, uint32_t child)
 {
     static const char *none[] = {"no-child"};
@@ -120,6 +128,7 @@ static void redeclare_in_vain(struct world *world, struct swarm *swarm, uint32_t
     world_redeclare_in_vain(world, &declaration);
 }
 
+/* Requests that must be refused, and change nothing. */
 static void do_in_vain(struct world *world, struct swarm *swarm, uint32_t child)
 {
     switch (draw_number(world, 4)) {
@@ -137,6 +146,7 @@ static void do_in_vain(struct world *world, struct swarm *swarm, uint32_t child)
     }
 }
 
+/* A command on a whole supervisor. */
 static void command_scope(struct world *world, const struct swarm *swarm)
 {
     struct command command = {.verb = (enum command_verb)draw_number(world, COMMAND_RELOAD),
@@ -162,6 +172,7 @@ static void remove_set(struct world *world, const struct swarm *swarm)
     world_remove(world, ids, n);
 }
 
+/* A job, with one of three names, so that names meet. */
 static void run_job(struct world *world, struct swarm *swarm)
 {
     static const char *const job_names[] = {"import", "export", "report"};
@@ -196,6 +207,7 @@ static void run_job(struct world *world, struct swarm *swarm)
         world->n_actors--; /* it was refused: its number is still to be given */
 }
 
+/* What a job may be asked for, and what it may not. */
 static void cancel_job(struct world *world, const struct swarm *swarm)
 {
     static const enum command_verb verbs[] = {COMMAND_REMOVE, COMMAND_REMOVE, COMMAND_PAUSE,
@@ -222,6 +234,7 @@ static void storm(struct world *world, const struct swarm *swarm, uint32_t child
         command(world, swarm, child, verbs[draw_number(world, COUNT_OF(verbs))], false);
 }
 
+/* A child that was removed is declared again. */
 static void add(struct world *world, struct swarm *swarm, uint32_t child)
 {
     struct error error;
@@ -252,6 +265,7 @@ static void redeclare_two(struct world *world, struct swarm *swarm, uint32_t one
     world_redeclare_two(world, two, draw_number(world, 2) ? REDECLARE_APPLIES : REDECLARE_WAITS);
 }
 
+/* Between its two declarations, back and forth. */
 static void redeclare(struct world *world, struct swarm *swarm, uint32_t child)
 {
     struct error error;
@@ -300,6 +314,7 @@ static void reboot(struct world *world)
     crash_reboot(world, off, uptime, (enum wall)draw_number(world, WALL_UNSET + 1));
 }
 
+/* One turn, of the kind that was drawn. */
 static void take_turn(struct world *world, struct swarm *swarm, enum turn turn, uint32_t child)
 {
     switch (turn) {
@@ -376,6 +391,7 @@ static void take_turn(struct world *world, struct swarm *swarm, enum turn turn, 
     }
 }
 
+/* Faults that need no cause: old reports, jumps of the clock, crashes. */
 static void strike(struct world *world)
 {
     if (schedule_strikes(world->schedule, world->faults.replay) && world->n_history > 0) {
@@ -414,6 +430,8 @@ static enum turn draw_turn(struct world *world, const struct swarm *swarm)
     return turn;
 }
 
+/* The world calls this when a turn is due. Returns false when the last one is
+ * over. */
 static bool take_turns(struct world *world, void *userdata)
 {
     struct swarm *swarm = userdata;

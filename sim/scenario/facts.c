@@ -1,3 +1,7 @@
+/*
+ * The facts that scenarios can ask about: a table with a name, a type, and a
+ * function that finds the value. A new fact is a line here.
+ */
 #include "scenario/facts.h"
 
 #include "core/model/start_wait.h"
@@ -233,6 +237,8 @@ static const struct fact outcome_facts[] = {
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
+/* The words are those of the program itself, and a wrong one is answered with
+ * all of them. */
 static int read_word(struct reader *reader, const struct node *node, const struct fact *fact,
                      uint64_t *value)
 {
@@ -254,6 +260,7 @@ static int read_word(struct reader *reader, const struct node *node, const struc
     return reader_refuse(reader, node, "expected %s, got \"%.60s\"", expected, text);
 }
 
+/* Each type is read in its own way. */
 static int read_value(struct reader *reader, const struct node *node, const struct fact *fact,
                       uint64_t *value)
 {
@@ -294,6 +301,7 @@ static int refuse_unknown(struct reader *reader, const struct node *node, const 
     return reader_refuse(reader, node, "unknown key, expected one of %s", known);
 }
 
+/* One fact with its value. */
 static int read_claim(struct reader *reader, const struct node *key, const struct node *value,
                       const struct fact *facts, struct claims *claims)
 {
@@ -311,6 +319,7 @@ static int read_claim(struct reader *reader, const struct node *key, const struc
     return read_value(reader, value, fact, &claim->value);
 }
 
+/* A mapping of facts; `others` are keys that mean something else. */
 static int read_claims(struct reader *reader, const struct node *node, const struct fact *facts,
                        const char *const *others, struct claims *claims)
 {
@@ -356,6 +365,7 @@ int facts_read_outcome(struct reader *reader, const struct node *node, struct cl
 
 /* ---- checking -------------------------------------------------------------------------------- */
 
+/* Fact and value, as in the scenario. */
 static const char *describe(const struct fact *fact, uint64_t value, char *buffer, size_t size)
 {
     switch (fact->type) {
@@ -383,6 +393,7 @@ const char *facts_describe(const struct claim *claim)
     return describe(claim->fact, claim->value, buffer, sizeof(buffer));
 }
 
+/* Returns the first claim that does not hold, NULL if all do. */
 const struct claim *facts_check_child(struct world *world, const struct claims *claims,
                                       const char **is)
 {
@@ -400,6 +411,7 @@ const struct claim *facts_check_child(struct world *world, const struct claims *
     return NULL;
 }
 
+/* The same, for the answer to a command. */
 const struct claim *facts_check_outcome(const struct claims *claims, const struct outcome *outcome,
                                         const char **is)
 {

@@ -1,3 +1,7 @@
+/*
+ * Reads what a scenario expects of events: that they come, in order, how often,
+ * and which must not.
+ */
 #include "scenario/read_events.h"
 
 #include "core/vocabulary/invariant.h"
@@ -29,6 +33,7 @@ static int read_event_cause(struct reader *reader, const struct node *node,
     return 0;
 }
 
+/* "child-exited web" is an event of a child; the child can be left out. */
 static int read_event(struct reader *reader, const struct node *node, struct wanted_event *wanted)
 {
     const char *text;
@@ -75,6 +80,7 @@ static int read_excludes(struct reader *reader, const struct node *node, void *t
     return scenario->excludes ? reader_list(reader, node, scenario, read_exclude) : -ENOMEM;
 }
 
+/* A mapping of events to numbers. */
 static int read_counts(struct reader *reader, const struct node *node, void *target)
 {
     struct subject *scenario = target;
@@ -113,6 +119,8 @@ int read_events(struct reader *reader, const struct node *node, void *target)
     return reader_mapping(reader, node, keys, target);
 }
 
+/* The names of checks, which hold in every run; naming one says what the
+ * scenario is about. */
 static int read_always_item(struct reader *reader, const struct node *node, size_t i, void *target)
 {
     const char *text = reader_scalar(reader, node, "the name of a check");
@@ -134,6 +142,7 @@ int read_events_always(struct reader *reader, const struct node *node, void *tar
     return reader_list(reader, node, target, read_always_item);
 }
 
+/* Facts that must hold at last, and how long that may take. */
 static int read_within(struct reader *reader, const struct node *node, size_t i, void *target)
 {
     static const char *const others[] = {"within", NULL};

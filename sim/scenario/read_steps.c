@@ -1,3 +1,7 @@
+/*
+ * Reads the steps of a scenario: each has a time, one action, and options of
+ * that action.
+ */
 #include "scenario/read_steps.h"
 
 #include "core/vocabulary/invariant.h"
@@ -9,6 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
+/* One action per step; its word is kept for messages. */
 static int set_action(struct reader *reader, const struct node *node, struct scenario_step *step,
                       enum action action)
 {
@@ -146,6 +151,7 @@ static int read_outcome(struct reader *reader, const struct node *node, void *ta
     return facts_read_outcome(reader, node, &step->outcome);
 }
 
+/* A whole child, as in a manifest, with its model. */
 static int read_declared(struct reader *reader, const struct node *node, struct scenario_step *step,
                          enum action action)
 {
@@ -279,6 +285,7 @@ static int read_delay_spawn(struct reader *reader, const struct node *node, void
     return r < 0 ? r : reader_mapping(reader, node, keys, step);
 }
 
+/* The kinds of reports that a step can make up. */
 static int read_report_kind(struct reader *reader, const struct node *node, void *target)
 {
     static const struct word words[] = {{"spawned", 0},
@@ -322,6 +329,7 @@ static int read_attempt(struct reader *reader, const struct node *node, void *ta
     return reader_number(reader, node, UINT32_MAX, &((struct scenario_step *)target)->attempt);
 }
 
+/* A made-up report, as a host could make it by mistake. */
 static int read_report(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {{"child", read_target},
@@ -339,6 +347,7 @@ static int read_report(struct reader *reader, const struct node *node, void *tar
     return r < 0 ? r : reader_mapping(reader, node, keys, step);
 }
 
+/* Forwards or backwards. */
 static int read_wall_jump(struct reader *reader, const struct node *node, void *target)
 {
     struct scenario_step *step = target;
@@ -355,6 +364,8 @@ static int read_wall_jump(struct reader *reader, const struct node *node, void *
     return 0;
 }
 
+/* At once, in the middle of a write, for an upgrade, or after a number of
+ * effects. */
 static int read_crash(struct reader *reader, const struct node *node, void *target)
 {
     static const struct word words[] = {
@@ -437,6 +448,7 @@ static const struct key step_keys[] = {
     {},
 };
 
+/* Most actions need a child. */
 static int read_step(struct reader *reader, const struct node *node, struct scenario_step *step)
 {
     step->line = node->line;
@@ -456,6 +468,7 @@ static int read_step(struct reader *reader, const struct node *node, struct scen
     return r;
 }
 
+/* Steps are in the order of their times. */
 static int read_timed_step(struct reader *reader, const struct node *node, size_t i, void *target)
 {
     struct subject *scenario = target;

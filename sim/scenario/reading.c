@@ -1,3 +1,6 @@
+/*
+ * Reading what several parts of a scenario have in common.
+ */
 #include "scenario/reading.h"
 #include "core/vocabulary/invariant.h"
 

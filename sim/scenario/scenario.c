@@ -1,3 +1,8 @@
+/*
+ * Reads a scenario: a document with a tree, models of the programs, faults,
+ * steps and expectations. The language is that of manifests, with the same
+ * reader, so errors have the same form.
+ */
 #include "scenario/scenario.h"
 
 #include "core/vocabulary/invariant.h"
@@ -43,6 +48,7 @@ static int read_until(struct reader *reader, const struct node *node, void *targ
     return reader_duration(reader, node, &((struct subject *)target)->faults_until_usec);
 }
 
+/* Rates in thousandths, and the time in which they apply. */
 static int read_faults(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {{"delay", read_fault_delay},
@@ -149,6 +155,8 @@ static int add_later_actors(struct reader *reader, struct subject *scenario)
     return 0;
 }
 
+/* Names of children are checked here rather than when the step comes, so that a
+ * mistyped one is an error of the scenario. */
 static int check_names(struct reader *reader, const struct subject *scenario,
                        const struct scenario_step *steps, size_t count)
 {
@@ -172,6 +180,7 @@ static int check_names(struct reader *reader, const struct subject *scenario,
     return 0;
 }
 
+/* The keys first, then what concerns several of them. */
 static int read_scenario(struct reader *reader, const struct node *root, struct subject *scenario)
 {
     if (!root)
@@ -190,6 +199,7 @@ static int read_scenario(struct reader *reader, const struct node *root, struct 
     return r == 0 ? check_names(reader, scenario, scenario->actions, scenario->n_actions) : r;
 }
 
+/* The text is kept, because traces contain it. */
 int scenario_parse(const char *text, const char *path, struct subject **scenario,
                    struct manifest_error *error)
 {
@@ -218,6 +228,7 @@ int scenario_parse(const char *text, const char *path, struct subject **scenario
     return 0;
 }
 
+/* NULL after a message. */
 static char *read_file(const char *path)
 {
     size_t length;
@@ -231,6 +242,7 @@ static char *read_file(const char *path)
     return NULL;
 }
 
+/* NULL after a message with the place of the error. */
 struct subject *scenario_read(const char *path)
 {
     char *text = read_file(path);

@@ -1,3 +1,6 @@
+/*
+ * System calls that the filter lets pass: those made at these very addresses.
+ */
 #include "seam/raw.h"
 
 /* The offsets are those of gregset_t: r8 to r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip. */

@@ -80,6 +80,7 @@ static int64_t make_clone(const greg_t *registers)
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
+/* Calls about the process's own memory change nothing that others see. */
 static bool is_local(const greg_t *registers)
 {
     switch (registers[REG_RAX]) {
@@ -137,6 +138,8 @@ static int64_t map_copy(const greg_t *registers)
 
 /* ---- the handler ----------------------------------------------------------------------------- */
 
+/* What the driver wants to be done: return, or make a thread, a mapping, an
+ * end. */
 static int64_t follow(const struct wire_slot *slot, const greg_t *registers)
 {
     switch ((enum wire_action)slot->action) {
@@ -154,6 +157,7 @@ static int64_t follow(const struct wire_slot *slot, const greg_t *registers)
     return slot->result;
 }
 
+/* One call that was caught. */
 static int64_t answer(const greg_t *registers)
 {
     const uint64_t arguments[6] = {(uint64_t)registers[REG_RDI], (uint64_t)registers[REG_RSI],
@@ -194,6 +198,7 @@ static void handle_calls(void)
 #define LOAD(field, half)                                                                          \
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field) + (half))
 
+/* From here on only raw() reaches the kernel. */
 void seam_catch_calls(void)
 {
     uint64_t first = (uint64_t)(uintptr_t)raw_first, last = (uint64_t)(uintptr_t)raw_last;
@@ -217,6 +222,8 @@ void seam_catch_calls(void)
 
 /* ---- clocks ---------------------------------------------------------------------------------- */
 
+/* Replaces the function of the C library, because the vDSO makes no call that
+ * could be caught. Before the driver is there, the real clock is read. */
 int clock_gettime(clockid_t clock, struct timespec *now)
 {
     int64_t nsec;

@@ -1,3 +1,7 @@
+/*
+ * Turns between driver and guest: one writes a call and sleeps, the other
+ * answers and wakes it. They share a page, and sleep on words in it.
+ */
 #include "seam/turn.h"
 
 #include "seam/raw.h"

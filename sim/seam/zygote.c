@@ -34,6 +34,7 @@ static char **take_strings(const char **at, uint32_t count)
     return list;
 }
 
+/* As the C library would have begun the program, with other arguments. */
 static int begin(void)
 {
     const char *at = turn_shared->program;
@@ -73,6 +74,8 @@ static void use_up_heap(void)
             ;
 }
 
+/* Forks one copy for each order. What was allocated before is the same in all
+ * of them. */
 static int serve(int argc, char **argv, char **variables)
 {
     (void)argc;

@@ -1,3 +1,8 @@
+/*
+ * A campaign: seeds in chunks, worked at by several processes, which share
+ * counters and nothing else. It can be stopped and continued, split among
+ * machines and merged.
+ */
 #include "checks/coverage.h"
 #include "search/campaign.h"
 
@@ -45,6 +50,7 @@ void campaign_begin_schedule(struct schedule *schedule, uint64_t seed)
 
 /* ---- workers --------------------------------------------------------------------------------- */
 
+/* The first failure of a worker is kept. */
 static void run_seed(struct run *run, struct worker *worker, uint64_t seed)
 {
     struct result result;
@@ -67,6 +73,7 @@ static void run_seed(struct run *run, struct worker *worker, uint64_t seed)
     }
 }
 
+/* Takes chunks until there are none, or somewhere a seed has failed. */
 static void work(const struct campaign_options *options, struct shared *shared,
                  struct worker *worker)
 {
@@ -102,6 +109,8 @@ static unsigned count_bits(const unsigned char *bytes, size_t count)
     return bits;
 }
 
+/* The failure with the smallest seed is reported, so that the report does not
+ * depend on which worker was faster. */
 static void add_up(const struct shared *shared, unsigned jobs, const struct worker *before,
                    struct worker *sum)
 {
@@ -133,6 +142,7 @@ static unsigned marks_of(const struct worker *sum)
     return marks;
 }
 
+/* One line that is overwritten. */
 static void show_progress(const struct campaign_options *options, const struct worker *sum,
                           double seconds)
 {
@@ -211,6 +221,7 @@ static bool print_totals(const struct worker *sum, double seconds)
 
 /* ---- checkpoints ----------------------------------------------------------------------------- */
 
+/* Beside the old one, and then renamed: a checkpoint is whole or not there. */
 static int write_checkpoint(const struct campaign_options *options, uint64_t next_chunk,
                             const struct worker *sum)
 {
@@ -337,6 +348,7 @@ static void add_part(struct worker *sum, const struct worker *one)
         sum->states[b] |= one->states[b];
 }
 
+/* One shard's checkpoint, checked against those read before. */
 static int read_part(struct part *parts, int count, char *path, struct worker *sum)
 {
     struct part *part = &parts[count];
@@ -361,6 +373,7 @@ static int read_part(struct part *parts, int count, char *path, struct worker *s
     return 0;
 }
 
+/* Whether all shards together cover the seeds, without gaps. */
 int campaign_merge(int count, char **paths)
 {
     struct part *parts = calloc((size_t)count, sizeof(*parts));
@@ -446,6 +459,8 @@ static uint64_t shrink_others(struct run *run, uint64_t seed, double until, doub
     return found;
 }
 
+/* Shrinks the first failure, and others of the same kind, and stores the
+ * shortest. */
 static void shrink_failure(const struct campaign_options *options, struct run *run,
                            const struct worker *sum, double seconds)
 {
@@ -500,6 +515,7 @@ static void interrupt(int number)
     interrupted = 1;
 }
 
+/* The parent: waits for the workers and shows progress. */
 static void watch(const struct campaign_options *options, struct shared *shared,
                   const struct worker *before, unsigned left, double began, struct worker *sum)
 {
@@ -525,6 +541,7 @@ static void watch(const struct campaign_options *options, struct shared *shared,
         fprintf(stderr, "\n");
 }
 
+/* What the caller wants to know. */
 static void fill_totals(const struct worker *sum, double seconds, struct campaign_totals *totals)
 {
     *totals = (struct campaign_totals){
@@ -540,6 +557,7 @@ static void fill_totals(const struct worker *sum, double seconds, struct campaig
     };
 }
 
+/* Continues from a checkpoint of the same campaign only. */
 static int resume(struct campaign_options *options, struct shared *shared, struct worker *before)
 {
     struct campaign_options about = {};
@@ -562,6 +580,7 @@ static int resume(struct campaign_options *options, struct shared *shared, struc
     return 0;
 }
 
+/* Returns the status that the command ends with. */
 int campaign_run(const struct campaign_options *given, struct campaign_totals *totals)
 {
     struct campaign_options options = *given;

@@ -1,3 +1,11 @@
+/*
+ * Explores all orders: a depth-first search over states, which are hashed and
+ * visited once. Orders of independent steps are visited in one order only
+ * (sleep sets), or small scenarios would have millions of equal ones.
+ *
+ * A hash leaves out what cannot influence the future; a field that is left out
+ * by mistake hides states, one too many makes the search longer.
+ */
 #include "search/explore.h"
 
 #include "checks/arrival.h"
@@ -65,6 +73,7 @@ static uint64_t mix(uint64_t hash, uint64_t value)
     return hash ^ hash >> 29;
 }
 
+/* The times that matter are relative to now. */
 static uint64_t hash_attempt(uint64_t h, const struct attempt *a, uint64_t now,
                              uint64_t reset_after)
 {
@@ -90,6 +99,7 @@ static uint64_t hash_limit(uint64_t h, const struct restart_limit *limit, uint64
     return h;
 }
 
+/* Everything about a child that decides what can happen next. */
 static uint64_t hash_child(uint64_t h, const struct child *c, uint64_t now)
 {
     const struct restart_limit *limit = &c->restart_limit;
@@ -113,6 +123,7 @@ static uint64_t hash_child(uint64_t h, const struct child *c, uint64_t now)
     return hash_attempt(h, &c->attempt, now, c->config->declaration.backoff.reset_after_usec);
 }
 
+/* What the processes of the model will do. */
 static uint64_t hash_processes(uint64_t h, const struct actor *actor)
 {
     for (int i = 0; i < WORLD_PROCESSES; i++) {
@@ -129,6 +140,7 @@ static uint64_t hash_processes(uint64_t h, const struct actor *actor)
                       (uint64_t)actor->lose_aborts << 32);
 }
 
+/* What is planned, without its time and number. */
 static uint64_t key_of_pending(const struct pending *pending)
 {
     uint64_t h = mix(pending->kind, pending->actor);
@@ -142,6 +154,7 @@ static uint64_t key_of_pending(const struct pending *pending)
     return mix(h, pending->attempt | (uint64_t)pending->dies << 40);
 }
 
+/* The whole state. What is planned is a set: its order means nothing. */
 static uint64_t hash_state(const struct explorer *x, uint32_t done)
 {
     const struct world *world = x->world;
@@ -240,6 +253,8 @@ static void list_crashes(struct explorer *x, struct frame *frame)
             .choice = i, .crash = true, .id = id_of(x, mix(98, i)), .actor = UINT32_MAX};
 }
 
+/* Everything that can happen next: what is planned, actions of the scenario
+ * that are left, and crashes. */
 static void list_options(struct explorer *x, struct frame *frame)
 {
     const struct world *world = x->world;
@@ -331,6 +346,7 @@ static bool take(struct explorer *x, const struct option *option)
     return done;
 }
 
+/* A copy of all memory of the world: restoring it is one memcpy(). */
 static void save(struct explorer *x, struct frame *frame)
 {
     frame->size = memory_used(x->run->memory);
@@ -377,6 +393,8 @@ static bool enter(struct explorer *x, uint32_t done, uint64_t *sleep, uint64_t *
     return true;
 }
 
+/* One state, and all that follow from it. Options in the sleep set lead to
+ * states that another order reaches. */
 static void walk(struct explorer *x, unsigned depth, uint32_t done, uint64_t sleep)
 {
     struct frame *frame = &x->frames[depth];
@@ -418,6 +436,7 @@ static void walk(struct explorer *x, unsigned depth, uint32_t done, uint64_t sle
     }
 }
 
+/* One path, to see what happens on it. */
 static void walk_path(struct explorer *x)
 {
     struct frame *frame = &x->frames[0];
@@ -468,6 +487,7 @@ static void drive(void *userdata)
         walk(x, 0, 0, 0);
 }
 
+/* The search itself, with its tables. */
 static void explore_with(struct explorer *x)
 {
     struct explored *out = x->out;
@@ -494,6 +514,7 @@ static void explore_with(struct explorer *x)
     munmap(x->table, x->table_size * sizeof(*x->table));
 }
 
+/* 0 means no bound for depth and time. */
 void explore(const struct run *run, unsigned depth, double seconds, uint64_t states_max,
              struct explored *explored)
 {

@@ -1,3 +1,10 @@
+/*
+ * Shrinks a schedule that fails: fewer choices, smaller numbers, more zeros.
+ * Each candidate is run; it is kept if it fails in the same way.
+ *
+ * The strategies are those of delta debugging, since a schedule is a list in
+ * which most entries do not matter.
+ */
 #include "search/shrink.h"
 
 #include "search/clock.h"
@@ -63,6 +70,7 @@ static void copy_best(struct shrinker *s)
     s->n_candidate = s->n_best;
 }
 
+/* Choices at the end first: missing ones count as 0. */
 static bool cut_tail(struct shrinker *s)
 {
     bool any = false;
@@ -80,6 +88,7 @@ static bool cut_tail(struct shrinker *s)
     return any;
 }
 
+/* From long stretches to single choices. */
 static bool zero_stretches(struct shrinker *s)
 {
     bool any = false;
@@ -94,6 +103,7 @@ static bool zero_stretches(struct shrinker *s)
     return any;
 }
 
+/* What follows moves up, and means something else then, which often works. */
 static bool take_stretches_out(struct shrinker *s)
 {
     bool any = false;
@@ -112,6 +122,7 @@ static bool take_stretches_out(struct shrinker *s)
     return any;
 }
 
+/* Single choices, to the smallest value that still fails. */
 static bool lower(struct shrinker *s)
 {
     bool any = false;
@@ -141,6 +152,7 @@ static uint32_t dice(uint64_t *state, uint32_t n)
     return (uint32_t)(((*state >> 33) * n) >> 31);
 }
 
+/* When nothing systematic helps any more, a change by chance. */
 static void change_somewhere(struct shrinker *s, uint64_t *state, size_t room)
 {
     uint32_t at = dice(state, (uint32_t)s->n_candidate);
@@ -185,6 +197,7 @@ static bool throw_dice(struct shrinker *s, uint64_t *state, size_t room)
     return false;
 }
 
+/* Until nothing helps or the time is over. The caller frees `choices`. */
 uint64_t shrink_schedule(const struct shrink_subject *subject, const uint32_t *given,
                          size_t n_given, double seconds, uint32_t **choices, size_t *count)
 {
@@ -233,6 +246,7 @@ static bool run_fails(void *userdata)
     return true;
 }
 
+/* A failure counts only if the same check fails. */
 void shrink(const struct run *run, const uint32_t *choices, size_t count, double seconds,
             struct shrunk *shrunk)
 {

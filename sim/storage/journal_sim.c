@@ -100,6 +100,7 @@ static void record(void *userdata, const struct core_input *input)
         journal_input(run->journal, input);
 }
 
+/* A core that starts nothing: its inputs are commands. */
 static struct core *make_core(struct run *run)
 {
     struct core_ports ports = core_ports_idle();
@@ -130,6 +131,7 @@ static void count_input(struct run *run)
     run->inputs++;
 }
 
+/* The children that commands are about. */
 static void declare(struct run *run)
 {
     struct child_declaration declarations[CHILDREN];
@@ -147,6 +149,8 @@ static void declare(struct run *run)
     count_input(run);
 }
 
+/* A command with a reason of any length, so that frames end anywhere in a
+ * page. */
 static void command(struct run *run)
 {
     static const char *const names[CHILDREN] = {"a", "b", "c"};
@@ -187,6 +191,7 @@ static void mark(struct run *run)
     run->marked = run->n;
 }
 
+/* One step of a life, drawn. */
 static void turn(struct run *run)
 {
     switch (draw(run, 8)) {
@@ -243,6 +248,8 @@ static void live(struct run *run)
 
 /* ---- after its end --------------------------------------------------------------------------- */
 
+/* The process ends with all that it has not written, and the power may end with
+ * it. */
 static void end_life(struct run *run, bool power)
 {
     /* It ends here at the latest, and whatever it does afterwards has no effect. */
@@ -264,6 +271,7 @@ static bool is_promised(const struct run *run, bool power)
     return !power || (run->durability == DURABILITY_POWER && !run->faults.bad_disk);
 }
 
+/* The state must be one that was, and not older than what was promised. */
 static void check_state(struct run *run, bool power)
 {
     uint64_t hash = core_hash(run->core);
@@ -307,6 +315,7 @@ static void see_input(void *userdata, const struct core_input *input, bool last)
     (void)last;
 }
 
+/* The journal is opened and read as after a real restart. */
 static void recover(struct run *run, bool power)
 {
     struct journal_reader reader = {.userdata = run, .process = see_process, .input = see_input};
@@ -349,6 +358,7 @@ static uint16_t rate(struct run *run, uint16_t most)
     return draw(run, 3) == 1 ? (uint16_t)(1 + draw(run, most)) : 0;
 }
 
+/* Few kinds at a time, so that each can have its effect. */
 static struct faults draw_faults(struct run *run)
 {
     struct faults faults = {.power = draw(run, 2) == 1};
@@ -381,6 +391,7 @@ static bool goes_on(const struct run *run)
     return *run->failure == '\0' && !run->over;
 }
 
+/* Several lives with the same disk. */
 static void run_lives(struct run *run)
 {
     run->core = make_core(run);
@@ -413,6 +424,7 @@ static void run_lives(struct run *run)
     }
 }
 
+/* Everything begins with an empty disk. */
 static bool run_seed(struct run *run, uint64_t seed)
 {
     struct chance chance = {run, choose};
@@ -436,6 +448,7 @@ static bool run_seed(struct run *run, uint64_t seed)
     return *run->failure == '\0';
 }
 
+/* Ends with status 1 if any seed has failed. */
 int main(int argc, char *argv[])
 {
     static struct run run;

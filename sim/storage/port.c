@@ -1,3 +1,8 @@
+/*
+ * The system calls that the journal makes, taken by the linker's --wrap and
+ * answered by the model of a disk. The journal's code is the real one,
+ * unchanged.
+ */
 #include "storage/port.h"
 
 #include "system/beside.h"
@@ -84,6 +89,7 @@ static struct inode *folder_at(int fd)
 /* ---- calls ----------------------------------------------------------------------------------- */
 
 int __wrap_openat64(int folder, const char *path, int flags, ...);
+/* Numbers of descriptors are those of this port. */
 int __wrap_openat64(int folder, const char *path, int flags, ...)
 {
     struct open_file *file;
@@ -164,6 +170,7 @@ ssize_t __wrap_pwrite64(int fd, const void *bytes, size_t size, off_t offset)
 }
 
 ssize_t __wrap_pwritev64(int fd, const struct iovec *parts, int n, off_t offset);
+/* A death within the write leaves a part of it. */
 ssize_t __wrap_pwritev64(int fd, const struct iovec *parts, int n, off_t offset)
 {
     uint8_t *whole = NULL;
@@ -212,6 +219,7 @@ int __wrap_fstat64(int fd, struct stat *status)
 }
 
 int __wrap_fstatat64(int folder, const char *path, struct stat *status, int flags);
+/* Only names, no descriptors. */
 int __wrap_fstatat64(int folder, const char *path, struct stat *status, int flags)
 {
     struct inode *inode;
@@ -250,6 +258,7 @@ int __wrap_mkdir(const char *path, mode_t mode)
 }
 
 void *__wrap_mmap64(void *at, size_t size, int protection, int flags, int fd, off_t offset);
+/* A copy is enough: the journal only reads what it maps. */
 void *__wrap_mmap64(void *at, size_t size, int protection, int flags, int fd, off_t offset)
 {
     INVARIANT(!at && protection == PROT_READ && offset == 0 && size > 0 && (flags & MAP_PRIVATE));
@@ -289,6 +298,7 @@ DIR *__wrap_fdopendir(int fd)
 }
 
 struct dirent *__wrap_readdir64(DIR *folder);
+/* One name at a time, as the real one does it. */
 struct dirent *__wrap_readdir64(DIR *folder)
 {
     struct reading *reading = (struct reading *)(void *)folder;
@@ -330,6 +340,7 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *time)
 }
 
 ssize_t __wrap_getrandom(void *bytes, size_t size, unsigned flags);
+/* The same numbers in each run. */
 ssize_t __wrap_getrandom(void *bytes, size_t size, unsigned flags)
 {
     static uint64_t state = 88172645463325252ULL;
@@ -390,6 +401,8 @@ static struct beside_work *take_first(void)
     return work;
 }
 
+/* One half step of the work that would be done by another thread: doing it, or
+ * reporting that it is done. */
 bool port_step_beside(void)
 {
     if (!beside.first)
@@ -432,6 +445,8 @@ void __wrap_beside_cancel(struct beside_queue *queue)
 
 /* ---- the machine ----------------------------------------------------------------------------- */
 
+/* Another boot has another number, by which recovery sees that the machine was
+ * down. */
 static void make_boot_id(void)
 {
     static const char *const folders[] = {"/run/proc", "/run/proc/sys", "/run/proc/sys/kernel",
@@ -458,6 +473,7 @@ static void mount_memory(void)
     make_boot_id();
 }
 
+/* A machine with a disk, a memory file system and one process. */
 void port_begin(const struct chance *chance)
 {
     struct task_profile profile = {0};
@@ -476,6 +492,7 @@ void port_begin(const struct chance *chance)
     volume_sync(port.disk);
 }
 
+/* All descriptors are closed; with `power` all that was not synced is drawn. */
 void port_end_process(bool power)
 {
     port.dead = false;

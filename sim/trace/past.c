@@ -1,3 +1,8 @@
+/*
+ * Reads the journal of a real proctord and lives through it again, with the
+ * real core. The audit in the journal says what happened there; it must happen
+ * here as well.
+ */
 #include "core/idle_ports.h"
 #include "trace/past.h"
 
@@ -43,6 +48,7 @@ bool past_is(const char *path)
     return is;
 }
 
+/* The header must fit this version. */
 static int read_file(struct past *past, const char *path)
 {
     FILE *file = fopen(path, "re");
@@ -65,6 +71,8 @@ static int read_file(struct past *past, const char *path)
     return r;
 }
 
+/* Whole frames only; damage at the end is reported and left out. A checkpoint
+ * is needed to begin with. */
 static int find_frames(struct past *past, const char *path)
 {
     size_t offset = JOURNAL_HEADER_SIZE, room = 0;
@@ -91,6 +99,7 @@ static int find_frames(struct past *past, const char *path)
     return -ENODATA;
 }
 
+/* NULL after a message. */
 struct past *past_read(const char *path)
 {
     struct past *past = calloc(1, sizeof(*past));
@@ -145,6 +154,7 @@ struct living {
 static void fail(struct living *living, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The first failure counts. */
 static void fail(struct living *living, const char *format, ...)
 {
     struct life *life = living->life;
@@ -158,6 +168,7 @@ static void fail(struct living *living, const char *format, ...)
     va_end(arguments);
 }
 
+/* Times are counted from the first input. */
 static void note(const struct living *living, const struct record *record)
 {
     const struct life *life = living->life;
@@ -178,6 +189,8 @@ static uint64_t digest_of(const char *text)
     return digest_bytes(0, text, strlen(text));
 }
 
+/* Every event goes into the hash, and is remembered, so that the audit can be
+ * compared with it. */
 static void event(void *userdata, const struct event *event)
 {
     struct living *living = userdata;
@@ -274,6 +287,7 @@ static int port_kill(void *userdata, struct child *child, struct attempt_id id, 
 
 /* ---- frames --- */
 
+/* The child that an input is about, for the log. */
 static const char *child_of(const struct living *living, const struct core_input *input)
 {
     const struct child *child;
@@ -298,6 +312,7 @@ static const char *child_of(const struct living *living, const struct core_input
     }
 }
 
+/* An input as a line of the log. */
 static void note_input(const struct living *living, const struct core_input *input)
 {
     bool reports = core_input_carries(input->kind, CARRIES_ATTEMPT);
@@ -387,6 +402,7 @@ static bool compare_note(struct living *living, const struct audit_note *audit)
     return same && !later;
 }
 
+/* A digest of the whole state was written when proctord ended. */
 static bool compare_end(struct living *living, uint64_t there)
 {
     uint64_t here;
@@ -419,6 +435,7 @@ static int compare(void *userdata, const struct frame *frame, struct archive *ar
     return same ? 0 : -ECANCELED;
 }
 
+/* One frame of the journal. */
 static bool handle(struct living *living, struct replay *replay, const struct frame *frame)
 {
     bool begun = replay->begun;
@@ -433,6 +450,7 @@ static bool handle(struct living *living, struct replay *replay, const struct fr
     return r == 0;
 }
 
+/* All frames, or those that are not left out. */
 static void live(void *userdata)
 {
     struct living *living = userdata;
@@ -470,6 +488,7 @@ static void live(void *userdata)
     }
 }
 
+/* Entry. A core that stops at an assertion is a failure like others. */
 void past_live(struct past *past, struct life *life)
 {
     static struct living living; /* large */
@@ -495,6 +514,7 @@ void past_live(struct past *past, struct life *life)
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
+/* Writes a shorter journal, which can be replayed like the first. */
 int past_write(const struct past *past, const bool *left_out, const char *path)
 {
     uint8_t header[JOURNAL_HEADER_SIZE], head[FRAME_HEADER_SIZE];

@@ -1,3 +1,8 @@
+/*
+ * Draws a run: a lane for each child, a bar for each attempt, marks for what
+ * happened. The same collected data is written as HTML, SVG, for Perfetto and
+ * as Mermaid.
+ */
 #include "trace/timeline.h"
 
 #include "timeline_page.h"
@@ -110,6 +115,7 @@ struct timeline *timeline_new(void)
     return timeline;
 }
 
+/* NULL is allowed. */
 void timeline_free(struct timeline *timeline)
 {
     if (!timeline)
@@ -126,6 +132,7 @@ void timeline_free(struct timeline *timeline)
 
 /* ---- collecting ------------------------------------------------------------------------------ */
 
+/* Lanes in the order in which children appear. */
 static int64_t lane_of(struct timeline *timeline, const char *child)
 {
     if (!child[0])
@@ -158,6 +165,7 @@ static struct bar *open_bar(struct timeline *timeline, int64_t lane)
     return NULL;
 }
 
+/* An attempt begins. */
 static void begin_bar(struct timeline *timeline, const struct record *record, int64_t lane)
 {
     struct bar *bar = APPEND(timeline->bars);
@@ -180,6 +188,7 @@ static void change_bar(struct timeline *timeline, const struct record *record, i
         bar->changes[bar->n_changes++] = (struct change){record->time_nsec / 1000, phase};
 }
 
+/* With the reason of the end, which the picture shows on request. */
 static void end_bar(struct timeline *timeline, const struct record *record, int64_t lane)
 {
     struct bar *bar = open_bar(timeline, lane);
@@ -224,6 +233,7 @@ static void end_wait(struct timeline *timeline, const struct record *record, int
     }
 }
 
+/* Which events are drawn, and how. */
 static void enter_event(struct timeline *timeline, const struct record *record, int64_t lane)
 {
     switch ((int)record->event) {
@@ -289,6 +299,7 @@ static void enter_event(struct timeline *timeline, const struct record *record, 
     }
 }
 
+/* An observer of a run. */
 void timeline_record(void *userdata, const struct record *record)
 {
     struct timeline *timeline = userdata;
@@ -316,6 +327,7 @@ void timeline_record(void *userdata, const struct record *record)
     }
 }
 
+/* What is still open ends with the picture. */
 void timeline_end(struct timeline *timeline, uint64_t end_nsec)
 {
     if (end_nsec / 1000 > timeline->end)
@@ -335,6 +347,7 @@ void timeline_end(struct timeline *timeline, uint64_t end_nsec)
 
 /* ---- html ------------------------------------------------------------------------------------ */
 
+/* Safe within a page, too. */
 static void write_json_text(FILE *file, const char *text)
 {
     fputc('"', file);
@@ -350,6 +363,7 @@ static void write_json_text(FILE *file, const char *text)
     fputc('"', file);
 }
 
+/* As small as can be: pages of long runs are large. */
 static void write_bars(const struct timeline *timeline, FILE *file)
 {
     for (size_t i = 0; i < timeline->bars.count; i++) {
@@ -375,6 +389,7 @@ static void write_spans(const struct span *spans, size_t count, FILE *file)
     }
 }
 
+/* What the page's script reads. */
 static void write_data(const struct timeline *timeline, FILE *file, const char *title,
                        const char *verdict)
 {
@@ -421,6 +436,7 @@ void timeline_write_html(const struct timeline *timeline, FILE *file, const char
 #define SVG_LANE  30.0
 #define SVG_TOP   54.0
 
+/* Characters that XML does not allow are left out. */
 static void write_xml_text(FILE *file, const char *text)
 {
     for (; *text; text++)
@@ -453,6 +469,7 @@ static double svg_y(int64_t lane)
     return SVG_TOP + (double)lane * SVG_LANE;
 }
 
+/* One rectangle for each phase of an attempt. */
 static void svg_bar(const struct timeline *timeline, FILE *file, const struct bar *bar)
 {
     static const char *const colours[] = {"#9aa5b1", "#5b8def", "#2e9e6b", "#d9822b"};
@@ -470,6 +487,7 @@ static void svg_bar(const struct timeline *timeline, FILE *file, const struct ba
     }
 }
 
+/* Marks of the whole tree are lines across all lanes. */
 static void svg_marks(const struct timeline *timeline, FILE *file)
 {
     static const char *const colours[MARK_KINDS] = {"#30363d", "#d9822b", "#c23030", "#8f5db7",
@@ -492,6 +510,7 @@ static void svg_marks(const struct timeline *timeline, FILE *file)
     }
 }
 
+/* Eight parts of the whole time. */
 static void svg_axis(const struct timeline *timeline, FILE *file, double height)
 {
     for (int i = 0; i <= 8; i++) {
@@ -505,6 +524,7 @@ static void svg_axis(const struct timeline *timeline, FILE *file, double height)
     }
 }
 
+/* Without scripts, so that it can be shown anywhere. */
 void timeline_write_svg(const struct timeline *timeline, FILE *file, const char *title,
                         const char *verdict)
 {
@@ -550,6 +570,7 @@ void timeline_write_svg(const struct timeline *timeline, FILE *file, const char 
 
 /* ---- Perfetto, mermaid ----------------------------------------------------------------------- */
 
+/* The format of Chrome's tracing, which Perfetto opens. */
 void timeline_write_perfetto(const struct timeline *timeline, FILE *file)
 {
     fprintf(file,
@@ -591,6 +612,7 @@ static void write_mermaid_text(FILE *file, const char *text)
         fputc(strchr(":;#,\n", *text) ? ' ' : *text, file);
 }
 
+/* For texts that show such diagrams. */
 void timeline_write_mermaid(const struct timeline *timeline, FILE *file, const char *title)
 {
     fprintf(file, "gantt\n    title ");

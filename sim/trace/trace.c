@@ -1,3 +1,7 @@
+/*
+ * Traces: a failed run as a file, with everything that is needed to repeat it,
+ * its log included. It is text, so that it can be sent and read.
+ */
 #include "trace/trace.h"
 
 #include "system/number.h"
@@ -43,6 +47,7 @@ static void write_scenario(FILE *file, const char *text)
     }
 }
 
+/* Runs again to record the log. */
 int trace_write(const char *path, const struct run *run, const uint32_t *choices, size_t count,
                 struct result *result)
 {
@@ -81,6 +86,7 @@ int trace_write(const char *path, const struct run *run, const uint32_t *choices
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
+/* NULL after a message. */
 static char *read_whole(const char *path)
 {
     FILE *file = fopen(path, "re");
@@ -127,6 +133,8 @@ static char *take_line(char **text, const char *key)
     return value;
 }
 
+/* The scenario is within the trace, because the file that it came from may have
+ * changed. */
 static struct subject *take_scenario(char **text, const char *path)
 {
     char *start = *text, *to = *text;
@@ -152,6 +160,7 @@ static struct subject *take_scenario(char **text, const char *path)
     return scenario;
 }
 
+/* In the order in which it is written. */
 static int parse(struct trace *trace, char *text)
 {
     const char *problem = "this is not a trace of proctor-sim";
@@ -184,6 +193,7 @@ fail:
     return -EINVAL;
 }
 
+/* NULL after a message. */
 struct trace *trace_read(const char *path)
 {
     char *text = read_whole(path);

@@ -1,3 +1,7 @@
+/*
+ * Connects the broker of the model with the sockets of the machine: proctord
+ * sees a bus like any other.
+ */
 #include "whole/bus_plug.h"
 
 #include "core/vocabulary/invariant.h"
@@ -43,6 +47,7 @@ static uint32_t choose(void *userdata, uint32_t count)
 /* Ids that clients name: those of drawn stories, and one that there never is. */
 static const char *const children[] = {"c0", "c1", "c2", "c3", "nobody"};
 
+/* Clients have process numbers that nobody else has. */
 static void add_client(struct bus_plug *plug, const struct bus_client_story *client,
                        uint32_t number)
 {
@@ -63,6 +68,7 @@ static void add_client(struct bus_plug *plug, const struct bus_client_story *cli
     bus_side_add(&plug->side, &plan);
 }
 
+/* The bus is not there until it is started. */
 struct bus_plug *bus_plug_new(struct machine *machine, struct schedule *schedule,
                               const struct bus_story *story, const struct client_observer *observer)
 {
@@ -148,6 +154,7 @@ void bus_plug_free(struct bus_plug *plug)
 
 /* ---- carrying -------------------------------------------------------------------------------- */
 
+/* New connections, with the identity that the socket knows. */
 static bool accept_all(struct bus_plug *plug)
 {
     struct unix_socket *socket;
@@ -197,6 +204,7 @@ static bool receive(struct bus_plug *plug, struct plugged *plugged, bool *any)
     }
 }
 
+/* As much as the socket takes. */
 static bool send_output(struct plugged *plugged)
 {
     const uint8_t *bytes;
@@ -213,6 +221,7 @@ static bool send_output(struct plugged *plugged)
     return any;
 }
 
+/* One round: what has arrived, and what is to be sent. */
 static bool carry(struct bus_plug *plug)
 {
     bool any = accept_all(plug);
@@ -232,6 +241,7 @@ static bool carry(struct bus_plug *plug)
     return any;
 }
 
+/* Until nobody has anything more to say. */
 bool bus_plug_pump(struct bus_plug *plug)
 {
     bool any = false, moved;

@@ -1,3 +1,7 @@
+/*
+ * The facts that scenarios of a whole proctord can ask about: what its bus
+ * shows, what its processes did, what it wrote.
+ */
 #include "whole/fact.h"
 
 #include "machine/runner.h"
@@ -12,6 +16,7 @@
 
 #define OUTPUT_MAX 65536
 
+/* "stop_state" is "StopState" on the bus. */
 void fact_name_of_bus(const char *fact, char *name, size_t size)
 {
     size_t used = 0;
@@ -38,6 +43,7 @@ static bool was_killed(const struct habit *habit)
            WTERMSIG(habit->task->status) == SIGKILL;
 }
 
+/* Facts that the model of the programs knows. */
 static bool count_of_child(const struct whole *whole, const char *child, const char *fact,
                            uint64_t *count)
 {
@@ -58,6 +64,7 @@ static bool count_of_child(const struct whole *whole, const char *child, const c
 
 /* ---- of proctord ----------------------------------------------------------------------------- */
 
+/* Whether the text is in what proctord wrote to its standard error. */
 static bool has_written(const struct whole *whole, const char *text)
 {
     static char output[OUTPUT_MAX];
@@ -72,6 +79,7 @@ static bool has_written(const struct whole *whole, const char *text)
     return strstr(output, text) != NULL;
 }
 
+/* Facts about proctord itself. */
 static bool fact_of_proctord(const struct whole *whole, const struct story_claim *claim,
                              char *value, size_t size)
 {
@@ -104,6 +112,7 @@ static bool fact_of_proctord(const struct whole *whole, const struct story_claim
     return true;
 }
 
+/* Leaves in `value` what it really is. */
 bool fact_holds(struct whole *whole, const char *child, const struct story_claim *claim,
                 char *value, size_t size)
 {

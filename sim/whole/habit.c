@@ -1,3 +1,7 @@
+/*
+ * What the programs do that proctord starts: they are models, run by these
+ * habits instead of code. They send messages, fork, end, ignore signals.
+ */
 #include "whole/habit.h"
 
 #include "machine/runner.h"
@@ -25,6 +29,7 @@ const char *habit_variable(const struct task *task, const char *name)
     return NULL;
 }
 
+/* As sd_notify() does it, through the socket of the model. */
 static void notify(struct habit *habit, const char *text)
 {
     struct task *task = habit->task;
@@ -54,6 +59,7 @@ static void print(const struct habit *habit, const char *text)
 
 /* ---- its life -------------------------------------------------------------------------------- */
 
+/* A habit for one process. */
 static struct habit *add(struct habits *habits, struct task *task, const struct player *actor)
 {
     struct habit *habit = calloc(1, sizeof(*habit));
@@ -69,6 +75,7 @@ static struct habit *add(struct habits *habits, struct task *task, const struct 
     return habit;
 }
 
+/* A program that takes its time handles SIGTERM; others die of it. */
 static void handle_stop_signal(const struct habit *habit)
 {
     const struct traits *traits = &habit->actor->traits;
@@ -82,6 +89,7 @@ static void handle_stop_signal(const struct habit *habit)
         signal_act(habit->task, SIGTERM, &handled, NULL);
 }
 
+/* A process that is left over when the main one ends. */
 static void fork_another(struct habits *habits, const struct habit *habit)
 {
     const struct task_birth birth = {};
@@ -97,6 +105,7 @@ static void fork_another(struct habits *habits, const struct habit *habit)
     handle_stop_signal(other);
 }
 
+/* The process has executed its program. */
 struct habit *habits_begin(struct habits *habits, struct task *task, const struct player *actor)
 {
     habits->launches++;
@@ -250,6 +259,7 @@ uint64_t habits_next(const struct habits *habits)
 
 /* ---- what is done to it ---------------------------------------------------------------------- */
 
+/* SIGTERM has arrived. */
 static void stop(struct habits *habits, struct habit *habit)
 {
     const struct traits *traits = &habit->actor->traits;
@@ -267,6 +277,7 @@ static void stop(struct habits *habits, struct habit *habit)
     }
 }
 
+/* Only the first SIGTERM counts. */
 void habits_signalled(struct habits *habits, struct task *task)
 {
     struct habit *habit = habits_find(habits, task);

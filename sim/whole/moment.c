@@ -1,3 +1,7 @@
+/*
+ * The moments of a story: what happens to proctord and its machine at a time,
+ * and what must hold then.
+ */
 #include "whole/moment.h"
 
 #include "bus/value.h"
@@ -115,6 +119,7 @@ static bool find_value(const char *text, const char *key, char *value, size_t si
     return true;
 }
 
+/* The fields of an answer that a step names. */
 static void check_outcome(struct whole *whole, const struct moment *moment, const char *text)
 {
     char key[64], value[ANSWER_MAX];
@@ -138,6 +143,8 @@ static bool is_of_story(const struct whole *whole, const void *about)
            (const char *)about < (const char *)(first + whole->story->n_moments);
 }
 
+/* A command of the story is answered. No answer is no fault if proctord has
+ * gone. */
 void moment_answered(struct whole *whole, const struct peer_call *call,
                      const struct bus_message *answer)
 {
@@ -172,6 +179,7 @@ void moment_check_answers(struct whole *whole)
 
 /* ---- what must be so ------------------------------------------------------------------------- */
 
+/* Facts that must hold now. */
 static void expect(struct whole *whole, const struct moment *moment)
 {
     char value[ANSWER_MAX];
@@ -185,6 +193,7 @@ static void expect(struct whole *whole, const struct moment *moment)
     }
 }
 
+/* Moments that only scenarios have. */
 static void happen_in_scenario(struct whole *whole, const struct moment *moment)
 {
     switch (moment->kind) {
@@ -228,6 +237,7 @@ static void end_run(struct whole *whole)
     tell_to_end(whole);
 }
 
+/* One moment. */
 void moment_happen(struct whole *whole, const struct moment *moment)
 {
     if (whole->told)

@@ -1,3 +1,7 @@
+/*
+ * What proctord has promised by an answer must hold, even if it dies right
+ * afterwards: a hold that was acknowledged, numbers that only rise.
+ */
 #include "whole/promise.h"
 
 #include "machine/runner.h"
@@ -44,6 +48,7 @@ void promises_commanded(void *userdata, const char *member, const char *child)
     promise->held_nsec = 0;
 }
 
+/* A hold is promised from its answer on, unless it was lifted meanwhile. */
 void promises_answered(void *userdata, const struct peer_call *call,
                        const struct bus_message *answer)
 {
@@ -73,6 +78,8 @@ static uint64_t number_of(const struct task *task, const char *name)
     return text ? strtoull(text, NULL, 10) : 0;
 }
 
+/* Read from the environment of the process: that is what the program itself
+ * could rely on. */
 static void check_numbers(struct promises *promises, struct promise *promise,
                           const struct task *task)
 {
@@ -94,6 +101,7 @@ static void check_numbers(struct promises *promises, struct promise *promise,
     promise->fence = fence;
 }
 
+/* A process of a child begins. */
 void promises_start(struct promises *promises, const struct task *task, const char *child)
 {
     struct promise *promise = promise_of(promises, child);
@@ -107,6 +115,7 @@ void promises_start(struct promises *promises, const struct task *task, const ch
     check_numbers(promises, promise, task);
 }
 
+/* At rest, nothing that is held may still run. */
 void promises_check_rest(const struct promises *promises)
 {
     uint64_t now = promises->machine->now_nsec;

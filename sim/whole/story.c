@@ -1,3 +1,7 @@
+/*
+ * Draws a story: a manifest, programs, a bus with clients, and what happens to
+ * the machine.
+ */
 #include "whole/story.h"
 
 #include <signal.h>
@@ -65,6 +69,7 @@ static void draw_end(struct schedule *schedule, struct player *actor)
     }
 }
 
+/* How a program behaves when it is stopped. */
 static void draw_traits(struct schedule *schedule, struct traits *traits)
 {
     static const uint64_t times[] = {0, 1000, 200000, 3 * USEC_SEC, 30 * USEC_SEC};
@@ -91,6 +96,7 @@ static void add(struct story *story, const char *format, ...)
     va_end(list);
 }
 
+/* A child, as manifest and as model of its program. */
 static void draw_child(struct schedule *schedule, struct story *story, uint32_t number)
 {
     static const char *const policies[] = {"permanent", "transient", "temporary"};
@@ -142,6 +148,7 @@ static int64_t draw_jump(struct schedule *schedule)
     return draw(schedule, 2) ? -span : span;
 }
 
+/* Up to five things that happen, and then time to come to rest. */
 static void draw_moments(struct schedule *schedule, struct story *story)
 {
     uint32_t n = draw(schedule, 6);
@@ -189,6 +196,7 @@ static void draw_bus(struct schedule *schedule, struct bus_story *bus)
     bus->authority_delay_nsec = draw_time(schedule) / 10;
 }
 
+/* Entry. */
 void story_draw(struct schedule *schedule, struct story *story)
 {
     static const pid_t last[] = {32768, 400, 1000};

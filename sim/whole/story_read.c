@@ -1,3 +1,6 @@
+/*
+ * Reads the story of a scenario file with the key "daemon".
+ */
 #include "whole/story_read.h"
 
 #include "whole/story_steps.h"
@@ -46,6 +49,7 @@ static int read_seed(struct reader *reader, const struct node *node, void *targe
 
 /* ---- the kernel ------------------------------------------------------------------------------ */
 
+/* Which control groups the machine has. */
 static int read_cgroups(struct reader *reader, const struct node *node, void *target)
 {
     static const struct word words[] = {
@@ -97,6 +101,7 @@ static int read_fifos(struct reader *reader, const struct node *node, void *targ
     return reader_strings(reader, node, 8, &kernel->fifos, &kernel->n_fifos);
 }
 
+/* Which kernel the machine has: what newer ones can do may be missing. */
 static int read_kernel(struct reader *reader, const struct node *node, void *target)
 {
     static const struct key keys[] = {{"cgroups", read_cgroups},
@@ -128,6 +133,7 @@ static int read_absent(struct reader *reader, const struct node *node, void *tar
     return reader_bool(reader, node, &((struct story *)target)->bus.absent);
 }
 
+/* How the authority behaves. */
 static int read_polkit(struct reader *reader, const struct node *node, void *target)
 {
     static const struct word words[] = {
@@ -141,6 +147,7 @@ static int read_polkit(struct reader *reader, const struct node *node, void *tar
     return r;
 }
 
+/* What a client does. */
 static int read_client_habit(struct reader *reader, const struct node *node, void *target)
 {
     static const struct word words[] = {{"operates", CLIENT_OPERATES},
@@ -166,6 +173,8 @@ static int read_turns(struct reader *reader, const struct node *node, void *targ
     return reader_u32(reader, node, 100, &((struct bus_client_story *)target)->turns);
 }
 
+/* A client besides the two that every story has: one listens, and one is
+ * asked. */
 static int read_client(struct reader *reader, const struct node *node, size_t i, void *target)
 {
     static const struct key keys[] = {
@@ -227,6 +236,7 @@ static void add_end(struct story *story)
     story->end_nsec = at + 300 * SEC;
 }
 
+/* What is missing is what a story would not make sense without. */
 int story_parse(const char *text, const char *path, struct arena *arena, struct story *story,
                 struct manifest_error *error)
 {
@@ -264,6 +274,7 @@ static char *read_file(const char *path)
     return NULL;
 }
 
+/* An error after a message. */
 int story_read(const char *path, struct arena *arena, struct story *story)
 {
     struct manifest_error error = {};

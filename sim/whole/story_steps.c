@@ -1,3 +1,6 @@
+/*
+ * Reads the steps of a story.
+ */
 #include "whole/story_steps.h"
 
 #include "core/vocabulary/invariant.h"
@@ -132,6 +135,7 @@ static int read_killed_at(struct reader *reader, const struct node *node, void *
     return r;
 }
 
+/* A signal to proctord. */
 static int read_signal(struct reader *reader, const struct node *node, void *target)
 {
     struct reading_step *step = target;
@@ -174,6 +178,7 @@ static int read_bus(struct reader *reader, const struct node *node, void *target
     return r < 0 ? r : set_kind(reader, node, target, (enum moment_kind)word);
 }
 
+/* The clock is set. */
 static int read_wall_jump(struct reader *reader, const struct node *node, void *target)
 {
     struct reading_step *step = target;
@@ -251,6 +256,7 @@ static int find_actor(struct reader *reader, const struct node *node, struct rea
     return reader_refuse(reader, node, "no child is called \"%s\"", step->moment->text);
 }
 
+/* Some actions need a program of the story. */
 static int read_step(struct reader *reader, const struct node *node, size_t i, void *target)
 {
     struct story *story = target;

@@ -1,3 +1,7 @@
+/*
+ * Reads the tree of a story: it is written out as a manifest for proctord,
+ * without what only the model needs.
+ */
 #include "whole/story_tree.h"
 
 #include "core/vocabulary/invariant.h"
@@ -41,6 +45,7 @@ static void put_scalar(struct writing *w, const struct node *node)
     put(w, "\"");
 }
 
+/* Writes a node in the flow form of YAML, whatever form it had. */
 static void put_node(struct writing *w, const struct node *node)
 {
     if (node->kind == NODE_SCALAR) {
@@ -67,6 +72,7 @@ struct steps {
     size_t count;
 };
 
+/* Steps that only programs of a whole machine know. */
 static bool is_own_word(const char *text, struct step *step)
 {
     static const struct {
@@ -90,6 +96,7 @@ static bool is_own_word(const char *text, struct step *step)
     return false;
 }
 
+/* A step of a program's model. */
 static int read_step(struct reader *reader, const struct node *node, size_t i, void *target)
 {
     struct steps *steps = target;
@@ -121,6 +128,7 @@ static void set_traits(struct player *actor, const struct steps *all)
             actor->steps[actor->n_steps++] = all->list[i];
 }
 
+/* What the program does, and what a process does that it leaves over. */
 static int read_model(struct reader *reader, const struct node *node, struct player *actor)
 {
     const struct node *model = node_find(node, "model"), *left = node_find(node, "left");
@@ -147,6 +155,7 @@ static struct player *player_of(struct story *story, const char *path)
     return NULL;
 }
 
+/* A program of the machine; children with the same program share it. */
 static int add_player(struct reader *reader, const struct node *node, struct story *story,
                       const char *id, struct player **added)
 {
@@ -167,6 +176,7 @@ static int add_player(struct reader *reader, const struct node *node, struct sto
     return read_model(reader, node, *added);
 }
 
+/* A child, with the path of its program. */
 static int put_child(struct writing *w, const struct node *node, const char *above)
 {
     const struct node *name = node_find(node, "name");
@@ -195,6 +205,7 @@ static int put_child(struct writing *w, const struct node *node, const char *abo
 
 static int put_members(struct writing *w, const struct node *list, const char *above);
 
+/* A supervisor with its members. */
 static int put_supervisor(struct writing *w, const struct node *node, const char *above)
 {
     const struct node *name = node_find(node, "name");
@@ -217,6 +228,7 @@ static int put_supervisor(struct writing *w, const struct node *node, const char
     return r;
 }
 
+/* Its children and supervisors, in their order. */
 static int put_members(struct writing *w, const struct node *list, const char *above)
 {
     int r = 0;
@@ -248,6 +260,7 @@ static void take_declaration(struct story *story, const struct child_declaration
     }
 }
 
+/* It must be right, since proctord would refuse it otherwise. */
 static int check_manifest(struct reader *reader, const struct node *node, struct story *story,
                           const char *text)
 {
@@ -262,6 +275,7 @@ static int check_manifest(struct reader *reader, const struct node *node, struct
     return 0;
 }
 
+/* `manifest` has room for STORY_MANIFEST bytes. */
 int story_tree_read(struct reader *reader, const struct node *node, struct story *story,
                     char *manifest)
 {
@@ -275,6 +289,7 @@ int story_tree_read(struct reader *reader, const struct node *node, struct story
     return r < 0 ? r : check_manifest(reader, node, story, manifest);
 }
 
+/* Programs that belong to no child. */
 int story_tree_read_programs(struct reader *reader, const struct node *node, void *target)
 {
     struct player *player;

@@ -1,3 +1,7 @@
+/*
+ * Watches what proctord does to processes: no two of one child, no SIGKILL
+ * before its time, no signal to strangers, and a loop that never waits.
+ */
 #include "whole/watch.h"
 
 #include "machine/calls.h"
@@ -10,6 +14,7 @@
 #define LOOP_MAX  (50 * MSEC)
 #define TOLERANCE (5 * MSEC) /* the loop's clock is that of its last wake-up */
 
+/* A second process of a child is the worst fault of all. */
 void watch_start(struct watch *watch, const struct task *task, const struct player *actor)
 {
     watch->starts++;
@@ -29,6 +34,8 @@ static bool is_guest(const struct machine *machine, const struct task *task)
     return task->program == machine->program;
 }
 
+/* SIGKILL needs a stop signal before it, and the time that the declaration
+ * gives. */
 static void look_at_kill(struct watch *watch, const struct habit *habit)
 {
     uint64_t now = watch->machine->now_nsec;
@@ -53,6 +60,7 @@ static bool waits_elsewhere(const struct runner *runner)
     return runner->state == RUNNER_WAITS && name && strncmp(name, "epoll_", 6) != 0;
 }
 
+/* The main thread may wait in its event loop, and nowhere else for long. */
 void watch_loop(struct watch *watch, const struct task *proctord)
 {
     const struct machine *machine = watch->machine;
@@ -68,6 +76,7 @@ void watch_loop(struct watch *watch, const struct task *proctord)
     }
 }
 
+/* Signals that proctord sends. */
 void watch_signal(struct watch *watch, const struct task *sender, const struct task *to, int signal)
 {
     struct habit *habit = habits_find(watch->habits, to);

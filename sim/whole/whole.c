@@ -1,3 +1,8 @@
+/*
+ * A whole run: the unchanged proctord on a machine of the model, with a bus,
+ * programs, deaths and losses of power. Everything that the model knows is
+ * compared with what proctord says and does.
+ */
 #include "whole/whole.h"
 
 #include "machine/call_memory.h"
@@ -34,6 +39,7 @@ static size_t add_word(char *text, size_t used, const char *word)
     return used + size;
 }
 
+/* As its unit file would start it. */
 static void start_proctord(struct whole *whole)
 {
     char arguments[1024];
@@ -60,6 +66,7 @@ static void start_proctord(struct whole *whole)
         whole->proctord = task_hold(task);
 }
 
+/* It is started again after a while, as its unit file would have it. */
 static void proctord_ended(struct whole *whole)
 {
     int status = whole->proctord->status;
@@ -105,6 +112,7 @@ static bool may_happen(const struct whole *whole, const struct moment *moment)
     }
 }
 
+/* Before each step of the machine. */
 static void wake(void *userdata)
 {
     struct whole *whole = userdata;
@@ -120,6 +128,7 @@ static void wake(void *userdata)
         moment_happen(whole, &story->moments[whole->moment++]);
 }
 
+/* When the next thing of the story happens. */
 static uint64_t next(void *userdata)
 {
     const struct whole *whole = userdata;
@@ -233,6 +242,7 @@ static const struct player *actor_of(const struct whole *whole, const char *path
     return NULL;
 }
 
+/* A program of a child begins. */
 static void executed(void *userdata, struct task *task, const char *path)
 {
     struct whole *whole = userdata;
@@ -293,6 +303,7 @@ static void answered(void *userdata, const struct peer_call *call, const struct 
     moment_answered(whole, call, answer);
 }
 
+/* What the story has on its disk. */
 static void make_files(struct whole *whole)
 {
     struct machine *machine = whole->machine;
@@ -317,6 +328,7 @@ static struct cgroup_profile cgroups_of(const struct story *story)
     return profile;
 }
 
+/* The machine, with all hooks. */
 static struct machine *make_machine(struct whole *whole, const struct whole_settings *settings)
 {
     const struct machine_settings machine = {
@@ -369,6 +381,7 @@ static void lose_power(struct whole *whole)
     whole->start_nsec = machine->now_nsec + SEC;
 }
 
+/* Until the story is over, or something is wrong. */
 static void go(struct whole *whole)
 {
     enum machine_progress progress = MACHINE_MOVED;
@@ -388,6 +401,7 @@ static void go(struct whole *whole)
                                                                 : "the run comes to no end");
 }
 
+/* What proctord has written. */
 static void tell_output(const struct whole *whole)
 {
     struct machine *machine = whole->machine;
@@ -402,6 +416,7 @@ static void tell_output(const struct whole *whole)
     file_release(file);
 }
 
+/* Entry: one run, with its result. */
 void whole_run(const struct whole_settings *settings, struct whole_result *result)
 {
     struct whole whole = {

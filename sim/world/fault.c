@@ -1,3 +1,7 @@
+/*
+ * Faults between daemon and processes: reports that come late, twice or not at
+ * all.
+ */
 #include "world/fault.h"
 
 #include "world/queue.h"

@@ -1,3 +1,7 @@
+/*
+ * The memory of a world: one block, which can be copied as a whole. Exploring
+ * saves and restores states this way, without knowing what is in them.
+ */
 #include "world/memory.h"
 
 #include "core/vocabulary/invariant.h"
@@ -21,6 +25,7 @@ struct memory {
     struct piece *free;
 };
 
+/* The block is only reserved; what is never used costs nothing. */
 struct memory *memory_new(size_t size)
 {
     struct memory *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
@@ -83,6 +88,8 @@ static struct piece *take_free(struct memory *memory, size_t size)
     return piece;
 }
 
+/* NULL if the block is full. Pieces that were released are used again by
+ * size. */
 void *memory_allocate(struct memory *memory, size_t size)
 {
     size = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);

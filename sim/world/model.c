@@ -1,3 +1,7 @@
+/*
+ * Models of programs: a list of steps such as "run 2s" or "exit 1", and traits
+ * such as "ignore-cancel".
+ */
 #include "world/model.h"
 
 #include "manifest/unit.h"
@@ -61,6 +65,7 @@ static const char *after_word(const char *text, const char *word)
     return text + strspn(text, " ");
 }
 
+/* What follows the word of a step. */
 static int read_argument(enum argument argument, const char *rest, struct step *step)
 {
     int signal, r;
@@ -88,6 +93,7 @@ static int read_argument(enum argument argument, const char *rest, struct step *
     __builtin_unreachable();
 }
 
+/* `expected` says what would be right. */
 int model_read_step(const char *text, struct step *step, const char **expected)
 {
     for (size_t i = 0; i < N_WORDS; i++) {
@@ -113,6 +119,7 @@ bool model_step_runs(const struct step *step)
     return step->kind < STEP_IGNORE_CANCEL;
 }
 
+/* Traits hold from the beginning, wherever they stand among the steps. */
 struct traits model_traits(const struct model *model)
 {
     struct traits traits = {};

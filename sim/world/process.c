@@ -1,3 +1,7 @@
+/*
+ * Processes of the model: they begin, follow their steps, obey or ignore, and
+ * end; what the daemon learns of it comes as reports, with faults.
+ */
 #include "world/process.h"
 
 #include "core/vocabulary/invariant.h"
@@ -10,6 +14,7 @@
 
 #define LEFTOVER_NSEC MSEC /* from the stop signal to the end of what was left behind */
 
+/* Which state may follow which; anything else is a bug of the simulator. */
 void process_become(struct process *process, enum process_state state)
 {
     static const bool may_follow[PROCESS_GONE + 1][PROCESS_GONE + 1] = {
@@ -93,6 +98,7 @@ static void note_output(const struct process *process, struct job_output *output
     output->truncated = process->result_bytes > JOB_OUTPUT_MAX;
 }
 
+/* The end is reported, with what else a host would know. */
 static void report_end(struct world *world, struct actor *actor, struct process *process)
 {
     struct report report = {.kind = INPUT_COMPLETED,
@@ -189,6 +195,7 @@ static void leave_behind(struct world *world, struct actor *actor, struct proces
         report_end(world, actor, process);
 }
 
+/* The main process has ended, another one stays. */
 static void report_leftover(struct world *world, struct actor *actor, struct process *process)
 {
     struct report report = {.kind = INPUT_MAIN_EXITED,
@@ -266,6 +273,7 @@ static uint64_t ago(const struct world *world, uint64_t usec)
     return now > usec ? now - usec : 1;
 }
 
+/* What a step says to the daemon. */
 static struct notify_message message_of(const struct world *world, const struct step *step)
 {
     static const unsigned flags[] = {
@@ -372,6 +380,8 @@ void process_proceed(struct world *world, struct actor *actor, struct process *p
         die(world, actor, process, (struct completion){}); /* the end of what a cancel began */
 }
 
+/* All processes that wait for this name continue. Returns whether there were
+ * any. */
 bool world_fire(struct world *world, const char *name)
 {
     bool fired = false;
@@ -389,6 +399,7 @@ bool world_fire(struct world *world, const char *name)
     return fired;
 }
 
+/* Errors that a scenario has ordered come before those of chance. */
 static int spawn_error(struct world *world, struct actor *actor)
 {
     static const int errors[] = {EAGAIN, ENOMEM, ENOENT};
@@ -423,6 +434,7 @@ static uint64_t delay_spawn(struct world *world, struct actor *actor, struct att
     return delay;
 }
 
+/* The process begins, or fails to. */
 static void spawn(struct world *world, struct actor *actor, struct process *process)
 {
     uint32_t number = world_number_of(world, actor);
@@ -452,6 +464,8 @@ static void spawn(struct world *world, struct actor *actor, struct process *proc
     proceed_after(world, actor, process, wait);
 }
 
+/* Each start takes the next model of the child, the last one again and
+ * again. */
 void process_start(struct world *world, struct actor *actor, struct attempt_id id)
 {
     struct process *process = &actor->processes[id.attempt % WORLD_PROCESSES];
@@ -467,6 +481,7 @@ void process_start(struct world *world, struct actor *actor, struct attempt_id i
     spawn(world, actor, process);
 }
 
+/* As the traits of the program say. */
 void process_obey_cancel(struct world *world, struct actor *actor, struct process *process)
 {
     process->told_cancel = process->heard_cancel = true;
@@ -487,6 +502,7 @@ void process_obey_cancel(struct world *world, struct actor *actor, struct proces
     process_queue_end(world, actor, process, true, process->traits.cancel_takes_usec * 1000);
 }
 
+/* A process that hangs takes its time, or never ends. */
 void process_obey_abort(struct world *world, struct actor *actor, struct process *process)
 {
     process->told_abort = true;

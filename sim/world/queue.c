@@ -1,9 +1,15 @@
+/*
+ * What is planned: reports, steps, ends and turns, each with its time. The list
+ * has no order; the earliest is looked for (step.c).
+ */
 #include "world/queue.h"
 
 #include "core/vocabulary/invariant.h"
 
 #include <string.h>
 
+/* The order of planning decides between equal times, unless the schedule
+ * decides otherwise. */
 static struct pending *queue(struct world *world, uint64_t due_nsec)
 {
     if (world->n_pending == world->pending_max) {

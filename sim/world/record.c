@@ -1,3 +1,6 @@
+/*
+ * Lines of the log of a run: inputs, calls, events, verdicts.
+ */
 #include "world/record.h"
 
 #include "core/core.h"
@@ -12,6 +15,8 @@ static const char *const names[] = {
     [RECORD_PROCESS] = "process",
 };
 
+/* One line. Logs of two runs are compared byte by byte, so nothing in it may
+ * depend on the machine. */
 int record_format(const struct record *record, char *line, size_t size)
 {
     char attempt[48] = "";
@@ -29,6 +34,7 @@ int record_format(const struct record *record, char *line, size_t size)
     return length < (int)size ? length : (int)size - 1;
 }
 
+/* The fields of an event. */
 void record_event_text(const struct event *event, char text[RECORD_EVENT_TEXT])
 {
     size_t length = 0;
@@ -57,6 +63,7 @@ void record_event_text(const struct event *event, char text[RECORD_EVENT_TEXT])
     }
 }
 
+/* What a message to the daemon says. */
 void record_message_text(const struct notify_message *m, char text[RECORD_EVENT_TEXT])
 {
     INVARIANT(m);

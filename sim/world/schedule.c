@@ -1,3 +1,7 @@
+/*
+ * The schedule: every choice of a run, in order. It is drawn, recorded, written
+ * as text with a checksum, and given again to repeat the run.
+ */
 #include "world/schedule.h"
 
 #include "core/vocabulary/invariant.h"
@@ -53,6 +57,7 @@ void schedule_set_depth(struct schedule *schedule, unsigned depth)
         schedule->changes[i] = next(&state) % 256;
 }
 
+/* A choice becomes part of the schedule. */
 static uint32_t record(struct schedule *schedule, uint32_t choice)
 {
     if (schedule->count == schedule->capacity) {
@@ -74,6 +79,7 @@ static uint32_t given(const struct schedule *schedule, uint32_t n)
     return schedule->count < schedule->n_given ? schedule->given[schedule->count] % n : 0;
 }
 
+/* A number below `n`; 0 without a choice if there is only one. */
 uint32_t schedule_choose(struct schedule *schedule, uint32_t n)
 {
     if (n <= 1)
@@ -107,6 +113,8 @@ static uint64_t priority(const struct schedule *schedule, uint64_t key, unsigned
     return next(&state);
 }
 
+/* PCT: priorities are random, and change at few points, which finds bugs that
+ * need a certain order of few steps. */
 static uint32_t pick_by_priority(struct schedule *schedule, const uint64_t *keys, uint32_t n)
 {
     unsigned epoch = 0;
@@ -190,6 +198,8 @@ static size_t pack(const uint32_t *choices, size_t count, unsigned char *to)
     return n;
 }
 
+/* Short enough for a command line: zeros are counted, and five bits make a
+ * letter. */
 char *schedule_to_text(const uint32_t *choices, size_t count)
 {
     unsigned char *bytes = malloc(count * 10 + 16);
@@ -215,6 +225,7 @@ char *schedule_to_text(const uint32_t *choices, size_t count)
     return text;
 }
 
+/* The reverse, with every error found. */
 static int unpack(const unsigned char *bytes, size_t n, uint32_t **choices, size_t *count)
 {
     size_t at = 0, used = 0, capacity = 64;
@@ -252,6 +263,7 @@ fail:
     return -EINVAL;
 }
 
+/* `problem` says what is wrong, for example that a letter is missing. */
 int schedule_from_text(const char *text, uint32_t **choices, size_t *count, const char **problem)
 {
     size_t length = strlen(text), n = 0;

@@ -1,3 +1,6 @@
+/*
+ * The world: actors, time, verdict.
+ */
 #include "world/world.h"
 
 #include "core/vocabulary/invariant.h"
@@ -18,6 +21,7 @@ void *world_allocate(struct world *world, size_t size)
     return memory;
 }
 
+/* Returns its number. */
 uint32_t world_add_actor(struct world *world, const struct child_declaration *declaration,
                          const struct model *models, size_t n_models)
 {
@@ -58,6 +62,7 @@ uint64_t world_usec(const struct world *world)
     return era_time(&world->era, world_clocks(world).monotonic_usec);
 }
 
+/* To the observer, if there is one. */
 void world_note(struct world *world, const struct record *record)
 {
     struct record complete = *record;
@@ -71,6 +76,7 @@ void world_note(struct world *world, const struct record *record)
     world->observe(world->observe_userdata, &complete);
 }
 
+/* The first failure is the verdict; what follows from it is of no interest. */
 void world_fail(struct world *world, enum check check, const char *format, ...)
 {
     va_list arguments;
@@ -133,6 +139,7 @@ const char *world_words(const struct report *report)
                            : NULL;
 }
 
+/* A report as the reference hears it. */
 struct heard world_heard(const struct report *report)
 {
     static const enum report_kind kinds[] = {
