@@ -419,6 +419,7 @@ READER(read_reload_signal, read_signal(reader, node, &d->process.reload_signal))
 READER(read_run_timeout, reader_deadline(reader, node, &d->run_timeout_usec))
 READER(read_start_timeout, reader_deadline(reader, node, &d->start_timeout_usec))
 READER(read_schedule, manifest_read_schedule(reader, node, d))
+READER(read_restart_dependents, reader_bool(reader, node, &d->restart_dependents))
 READER(read_autostart, reader_bool(reader, node, &d->autostart))
 READER(read_description, reader_line(reader, node, DESCRIPTION_MAX, &d->description))
 READER(read_tags, reader_words(reader, node, TAGS_MAX, &d->tags, &d->n_tags))
@@ -449,6 +450,7 @@ static const struct key child_keys[] = {
     {"success_exit_codes", read_success_exit_codes},
     {"on_success", read_on_success},
     {"on_give_up", read_on_give_up},
+    {"restart_dependents", read_restart_dependents},
     {"stop", read_stop},
     {"leftovers", read_leftovers},
     {"reload_signal", read_reload_signal},

@@ -70,6 +70,20 @@ static bool is_sidecar_of(const struct actor *sidecar, const struct actor *prima
     return d->role == ROLE_SIDECAR && strcmp(first, primary->declaration->id) == 0;
 }
 
+/* One that it requires, and that takes it along, is started now. */
+static bool is_taken_along(const struct world *world, const struct child *child)
+{
+    const struct child_declaration *d = &child->config->declaration;
+
+    for (size_t i = 0; i < d->n_requires; i++) {
+        const struct child *target = child->config->targets[i];
+        if (target && target->config->declaration.restart_dependents && target->attempt.active &&
+            target->attempt.started_usec == core_now(world->core))
+            return true;
+    }
+    return false;
+}
+
 /* What is started after something that happened to another one has waited: for those that are
  * restarted with it, for room, for what it requires, for a sidecar, or for a place among the jobs.
  */
@@ -81,8 +95,9 @@ static bool in_scope(const struct world *world, const struct actor *actor, const
                is_sidecar_of(world->input_actor, actor);
     if (has_its_turn(actor) || (actor->child->primary && has_its_turn(actor->child->primary->host)))
         return true;
-    return shares_the_fate(world, actor->child) ||
-           (actor->child->primary && shares_the_fate(world, actor->child->primary));
+    const struct child *primary = actor->child->primary;
+    return shares_the_fate(world, actor->child) || is_taken_along(world, actor->child) ||
+           (primary && (shares_the_fate(world, primary) || is_taken_along(world, primary)));
 }
 
 /* What happens to one child starts or stops no other, but by the strategy, and those that wait for

@@ -7,6 +7,9 @@
 #include "reference/attempt.h"
 #include "reference/dependency.h"
 #include "reference/job.h"
+#include "reference/stop.h"
+
+#include <string.h>
 
 static uint32_t in_flight(struct ref *r, uint32_t s)
 {
@@ -44,6 +47,31 @@ static bool below_cap(struct ref *r, uint32_t s)
 static bool has_room(struct ref *r, const struct ref_child *c)
 {
     return !first_queued(r, c->supervisor) && below_cap(r, c->supervisor);
+}
+
+static bool requires(const struct ref_child *c, const struct ref_child *target)
+{
+    const struct child_declaration *d = c->declaration;
+    for (size_t i = d->role == ROLE_SIDECAR ? 1 : 0; i < d->n_requires; i++)
+        if (strcmp(d->requires[i], target->id) == 0)
+            return true;
+    return false;
+}
+
+/* Those that run with the one that was there before it are restarted, the last of the tree first. A
+ * temporary child and a job run once; who stops already, or is restarted anyway, is left alone. */
+static void restart_dependents(struct ref *r, const struct ref_child *target)
+{
+    if (r->dry || !target->declaration->restart_dependents)
+        return;
+    for (uint32_t i = r->count; i-- > 0;) {
+        struct ref_child *c = r->order[i];
+        if (c->here && requires(c, target) && c->attempt.active && !c->attempt.cancelled &&
+            !c->attempt.aborted && !c->attempt.main_gone && !c->waits_to_go && !c->pending &&
+            c->operation == CHILD_ACTIVE && !c->is_job &&
+            c->declaration->restart != RESTART_TEMPORARY)
+            ref_enter_fence(r, c, false, false, "policy");
+    }
 }
 
 /* The attempt begins here, with everything about the one before forgotten. */
@@ -94,6 +122,7 @@ static void start(struct ref *r, struct ref_child *c)
         ref_arm(r, c, REF_PLACE, r->now + 1000000);
     TELL(r, c, EVENT_CHILD_STARTING, FIELD_FLAG_OF("automatic", c->automatic));
     ref_call(r, c, REF_CALL_START);
+    restart_dependents(r, c);
 }
 
 /* Waits for what it needs, or for its place among those that start. */

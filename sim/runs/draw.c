@@ -121,6 +121,7 @@ static void draw_policy(struct world *world, struct child_declaration *d)
     d->criticality = (enum criticality)draw_number(world, 2);
     d->on_success = draw_number(world, 12) == 1 ? ON_END_SHUTDOWN_TREE : ON_END_NOTHING;
     d->on_give_up = draw_number(world, 12) == 1 ? ON_END_SHUTDOWN_TREE : ON_END_NOTHING;
+    d->restart_dependents = draw_number(world, 6) == 1;
     d->backoff.jitter = (enum jitter)draw_number(world, JITTER_DECORRELATED + 1);
     d->backoff.initial_usec = PICK(world, 100 * USEC_MSEC, 0, USEC_SEC, 3 * USEC_SEC);
     d->backoff.max_usec = PICK(world, 10 * USEC_SEC, USEC_SEC);

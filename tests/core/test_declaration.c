@@ -143,7 +143,7 @@ static const struct number {
         criticality, CRITICALITY_OPTIONAL) NUMBER(on_success, 1) NUMBER(on_give_up,
                                                                         1) NUMBER(restart,
                                                                                   RESTART_TEMPORARY)
-        NUMBER(autostart, 1) NUMBER(has_process, 1) NUMBER(burst, RESTART_LIMIT_BURST_MAX) NUMBER(
+        NUMBER(restart_dependents, 1) NUMBER(autostart, 1) NUMBER(has_process, 1) NUMBER(burst, RESTART_LIMIT_BURST_MAX) NUMBER(
             interval_usec,
             ANY) NUMBER(on_limit, ON_LIMIT_SHUTDOWN_TREE) NUMBER(backoff.initial_usec,
                                                                  ANY) NUMBER(backoff.max_usec, ANY)

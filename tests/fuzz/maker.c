@@ -108,6 +108,7 @@ static const struct field child[] = {
     {"success_exit_codes", LIST, NUMBER, NULL},
     {"on_success", WORD, WORDS("nothing", "shutdown-tree", "x"), NULL},
     {"on_give_up", WORD, WORDS("nothing", "shutdown-tree", "x"), NULL},
+    {"restart_dependents", WORD, FLAG, NULL},
     {"stop", MAPPING, NULL,
      FIELDS({"signal", WORD, SIGNAL, NULL}, {"timeout", WORD, TIME, NULL},
             {"signals", LIST, WORDS("SIGTERM 1s", "SIGQUIT 0", "SIGINT infinity", "9"), NULL},

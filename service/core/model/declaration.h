@@ -50,6 +50,7 @@ struct child_declaration {
     enum restart_policy restart;
     enum on_end on_success; /* when it has succeeded, and is not restarted */
     enum on_end on_give_up; /* when it has failed for good; this goes before on_limit */
+    bool restart_dependents; /* when it is started again, those that require it are restarted */
     bool autostart;
     bool has_process;
 

@@ -297,16 +297,18 @@ static void archive_role(struct archive *a, struct child_declaration *d)
     d->sidecar_order = words >> 2;
 }
 
-/* What its end does to the tree came later, too. */
+/* What its end does to the tree, and its start to others, came later, too. */
 static void archive_criticality(struct archive *a, struct child_declaration *d)
 {
     unsigned words =
-        (unsigned)d->criticality | (unsigned)d->on_success << 1 | (unsigned)d->on_give_up << 2;
+        (unsigned)d->criticality | (unsigned)d->on_success << 1 | (unsigned)d->on_give_up << 2 |
+        (unsigned)d->restart_dependents << 3;
 
-    ARCHIVE_WORD(a, words, 7);
+    ARCHIVE_WORD(a, words, 15);
     d->criticality = words & 1;
     d->on_success = words >> 1 & 1;
-    d->on_give_up = words >> 2;
+    d->on_give_up = words >> 2 & 1;
+    d->restart_dependents = words >> 3;
 }
 
 static void archive_schedule(struct archive *a, struct child_declaration *d)
@@ -415,6 +417,7 @@ FIELDS(compare_order, ARCHIVE(a, d->sidecar_order))
 FIELDS(compare_criticality, ARCHIVE(a, d->criticality))
 FIELDS(compare_on_success, ARCHIVE(a, d->on_success))
 FIELDS(compare_on_give_up, ARCHIVE(a, d->on_give_up))
+FIELDS(compare_restart_dependents, ARCHIVE(a, d->restart_dependents))
 FIELDS(write_restart, ARCHIVE_WORD(a, d->restart, RESTART_TEMPORARY))
 FIELDS(write_autostart, ARCHIVE(a, d->autostart))
 FIELDS(write_has_process, ARCHIVE(a, d->has_process))
@@ -488,6 +491,7 @@ static const struct {
     [KEY_RESTART] = {"restart", KEY_IN_PLACE},
     [KEY_ON_SUCCESS] = {"on_success", KEY_IN_PLACE},
     [KEY_ON_GIVE_UP] = {"on_give_up", KEY_IN_PLACE},
+    [KEY_RESTART_DEPENDENTS] = {"restart_dependents", KEY_IN_PLACE},
     [KEY_AUTOSTART] = {"autostart", KEY_IN_PLACE},
     [KEY_RESTART_LIMIT] = {"restart_limit", KEY_IN_PLACE},
     [KEY_BACKOFF] = {"backoff", KEY_IN_PLACE},
@@ -552,6 +556,7 @@ static const struct row {
     {compare_criticality, KEY_CRITICALITY, ROW_COMPARED},
     {compare_on_success, KEY_ON_SUCCESS, ROW_COMPARED},
     {compare_on_give_up, KEY_ON_GIVE_UP, ROW_COMPARED},
+    {compare_restart_dependents, KEY_RESTART_DEPENDENTS, ROW_COMPARED},
     {write_restart, KEY_RESTART, ROW_BOTH},
     {write_autostart, KEY_AUTOSTART, ROW_BOTH},
     {write_has_process, KEY_EXEC, ROW_BOTH},

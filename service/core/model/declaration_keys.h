@@ -23,6 +23,7 @@ enum declaration_key {
     KEY_RESTART,
     KEY_ON_SUCCESS,
     KEY_ON_GIVE_UP,
+    KEY_RESTART_DEPENDENTS,
     KEY_AUTOSTART,
     KEY_RESTART_LIMIT,
     KEY_BACKOFF,
