@@ -203,11 +203,25 @@ static bool is_awaited(const struct service *s, const char *condition)
     return false;
 }
 
-static void depend(struct service *s, const struct node *at, const char *name,
-                   const char *condition)
+/* Whether a service is restarted with this one: `depends_on: {THIS: {restart: true}}`. */
+static bool takes_others_along(struct service *s)
 {
-    const char *path =
-        *condition && strcmp(condition, "service_started") != 0 ? "requires" : "after";
+    for (size_t i = 0; i < s->services->count; i++) {
+        const struct node *on = yaml_find(s->services->pairs[i].value, "depends_on");
+        const struct node *how = on && on->kind == NODE_MAPPING ? yaml_find(on, s->name) : NULL;
+        if (how && is_true(s, yaml_find(how, "restart")))
+            return true;
+    }
+    return false;
+}
+
+/* One that is restarted with another requires it. */
+static void depend(struct service *s, const struct node *at, const char *name,
+                   const char *condition, bool restarts)
+{
+    const char *path = restarts || (*condition && strcmp(condition, "service_started") != 0)
+                           ? "requires"
+                           : "after";
     if (!yaml_find(s->services, name))
         lose(s, at, name, "depends on a service that is not in this file");
     else
@@ -220,10 +234,13 @@ static void take_dependencies(struct service *s)
     const struct node *on = get(s, "depends_on");
 
     for (size_t i = 0; on && on->kind == NODE_LIST && i < on->count; i++)
-        depend(s, on->items[i], yaml_text(s->file, on->items[i]), "");
+        depend(s, on->items[i], yaml_text(s->file, on->items[i]), "", false);
     for (size_t i = 0; on && on->kind == NODE_MAPPING && i < on->count; i++)
         depend(s, on->pairs[i].key, on->pairs[i].key->text,
-               yaml_text(s->file, yaml_find(on->pairs[i].value, "condition")));
+               yaml_text(s->file, yaml_find(on->pairs[i].value, "condition")),
+               is_true(s, yaml_find(on->pairs[i].value, "restart")));
+    if (takes_others_along(s))
+        draft_set(s->draft, "restart_dependents", "true", NULL);
     if (is_awaited(s, "service_completed_successfully"))
         draft_set(s->draft, "readiness", "exit", NULL);
     else if (is_awaited(s, "service_healthy") && get(s, "healthcheck")) {

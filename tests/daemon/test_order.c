@@ -4,6 +4,7 @@
  */
 #include "fixture.h"
 
+#include <signal.h>
 #include <string.h>
 
 static struct fixture f;
@@ -53,6 +54,25 @@ static void a_restart_stops_nothing_that_could_not_start(void)
     g_autoptr(GVariant) resumed = fixture_verb_waiting(&f, "Resume", "db");
     g_autoptr(GVariant) restarted = fixture_verb_waiting(&f, "Restart", "api");
     g_assert_cmpuint(fixture_number(&f, "api", "Generation"), ==, 1);
+}
+
+static void dependents_are_restarted_with_what_they_require(void)
+{
+    declare("children:\n"
+            "  - {name: db, exec: [@, ready, wait-term], readiness: explicit, "
+            "restart_dependents: true, backoff: {initial: 1ms}}\n"
+            "  - {name: api, requires: [db], exec: [@, ready, wait-term], readiness: explicit}\n"
+            "  - {name: logs, after: [db], exec: [@, ready, wait-term], readiness: explicit}\n",
+            "logs");
+    fixture_wait_text(&f, "api", "Readiness", "ready");
+    g_assert_cmpint(kill((pid_t)fixture_number(&f, "db", "MainPID"), SIGKILL), ==, 0);
+    fixture_wait_number(&f, "api", "Attempt", 2);
+    fixture_wait_text(&f, "api", "Readiness", "ready");
+
+    g_autoptr(GVariant) restarted = fixture_verb_waiting(&f, "Restart", "db");
+    fixture_wait_number(&f, "api", "Attempt", 3);
+    fixture_wait_text(&f, "api", "Readiness", "ready");
+    g_assert_cmpuint(fixture_number(&f, "logs", "Attempt"), ==, 1);
 }
 
 static void a_resume_behind_the_fence_leaves_the_hold(void)
@@ -266,6 +286,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     FIXTURE_TEST(&f, NULL, "/order", a_restart_stops_nothing_that_could_not_start);
+    FIXTURE_TEST(&f, NULL, "/order", dependents_are_restarted_with_what_they_require);
     FIXTURE_TEST(&f, NULL, "/order", a_resume_behind_the_fence_leaves_the_hold);
     FIXTURE_TEST(&f, NULL, "/order", a_reload_stops_nothing_that_could_not_start);
     FIXTURE_TEST(&f, NULL, "/order", a_paused_scope_stops_dependents_first);

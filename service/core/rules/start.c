@@ -9,6 +9,7 @@
 #include "core/rules/start.h"
 
 #include "core/model/child_change.h"
+#include "core/model/members.h"
 #include "core/model/present.h"
 #include "core/model/restart_queue.h"
 #include "core/model/start_wait.h"
@@ -18,6 +19,7 @@
 #include "core/private.h"
 #include "core/rules/dependency.h"
 #include "core/rules/liveness.h"
+#include "core/rules/stop.h"
 #include "core/vocabulary/event.h"
 #include "core/vocabulary/invariant.h"
 
@@ -85,6 +87,38 @@ static void fail_without_process(struct core *core, struct child *child)
          FIELD_TEXT_OF("reason", child->failure->reason), FIELD_SIGNED_OF("errno", 0));
 }
 
+static bool requires(const struct child *child, const struct child *target)
+{
+    const struct child_declaration *declaration = &child->config->declaration;
+
+    for (size_t i = declaration->role == ROLE_SIDECAR ? 1 : 0; i < declaration->n_requires; i++)
+        if (child->config->targets[i] == target)
+            return true;
+    return false;
+}
+
+/* Nothing asks it to stop yet, and it would be started again. */
+static bool is_restarted_along(const struct child *child)
+{
+    const struct attempt *attempt = &child->attempt;
+
+    return attempt->active && !attempt->cancel_delivered && !attempt->abort_requested &&
+           !attempt->main.gone && !child->stop_waits && !child->pending.active && !child->job &&
+           child->operation == CHILD_ACTIVE &&
+           child->config->declaration.restart != RESTART_TEMPORARY;
+}
+
+/* Those that run with the attempt before this one. */
+static void restart_dependents(struct core *core, const struct child *target)
+{
+    if (core->muted || !target->config->declaration.restart_dependents)
+        return;
+    for (struct child *child = supervisor_last(&core->root); child;
+         child = supervisor_previous(&core->root, child))
+        if (is_restarted_along(child) && requires(child, target))
+            fence_enter(core, child, 0, false, "policy");
+}
+
 /* The one place that starts an attempt. The fencing token is the wall clock, or
  * one more than the last: it grows with every start, also after a restored
  * backup or a lost state directory. */
@@ -125,6 +159,7 @@ void child_start(struct core *core, struct child *child)
          FIELD_FLAG_OF("automatic", child->automatic_start));
     if (!core->muted)
         core->ports.start(core->ports.userdata, child, child_attempt_id(child));
+    restart_dependents(core, child);
 }
 
 /* Asked for by a command, the policy, the tree or a schedule; whether it
