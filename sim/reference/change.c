@@ -200,8 +200,8 @@ static bool same_policy(const struct child_declaration *a, const struct child_de
     return a->role == b->role && a->sidecar_order == b->sidecar_order &&
            a->criticality == b->criticality && a->restart == b->restart &&
            a->on_success == b->on_success && a->on_give_up == b->on_give_up &&
-           a->restart_dependents == b->restart_dependents &&
-           a->autostart == b->autostart && same_backoff(&a->backoff, &b->backoff) &&
+           a->restart_dependents == b->restart_dependents && a->autostart == b->autostart &&
+           same_backoff(&a->backoff, &b->backoff) &&
            same_codes(&a->fatal_exit_codes, &b->fatal_exit_codes) &&
            same_codes(&a->success_exit_codes, &b->success_exit_codes) &&
            same_ids(a->requires, a->n_requires, b->requires, b->n_requires) &&

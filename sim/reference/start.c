@@ -53,7 +53,7 @@ static bool requires(const struct ref_child *c, const struct ref_child *target)
 {
     const struct child_declaration *d = c->declaration;
     for (size_t i = d->role == ROLE_SIDECAR ? 1 : 0; i < d->n_requires; i++)
-        if (strcmp(d->requires[i], target->id) == 0)
+        if (strcmp(d->requires[i], target -> id) == 0)
             return true;
     return false;
 }

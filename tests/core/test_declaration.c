@@ -140,20 +140,21 @@ static const struct number {
 #define NUMBER(member, most)  NUMBER_IN(DECLARATION, child_declaration, member, 0, most)
 #define PROCESS(member, most) NUMBER(process.member, most)
     NUMBER(role, ROLE_SIDECAR) NUMBER(sidecar_order, SIDECAR_WITH) NUMBER(
-        criticality, CRITICALITY_OPTIONAL) NUMBER(on_success, 1) NUMBER(on_give_up,
-                                                                        1) NUMBER(restart,
-                                                                                  RESTART_TEMPORARY)
-        NUMBER(restart_dependents, 1) NUMBER(autostart, 1) NUMBER(has_process, 1) NUMBER(burst, RESTART_LIMIT_BURST_MAX) NUMBER(
-            interval_usec,
-            ANY) NUMBER(on_limit, ON_LIMIT_SHUTDOWN_TREE) NUMBER(backoff.initial_usec,
-                                                                 ANY) NUMBER(backoff.max_usec, ANY)
-            NUMBER(backoff.factor_milli, UINT32_MAX) NUMBER(backoff.ratio_milli, UINT32_MAX) NUMBER(
-                backoff.jitter, JITTER_DECORRELATED) NUMBER(backoff.reset_after_usec, ANY)
-                NUMBER(fatal_exit_codes.codes[0], 255) NUMBER(fatal_exit_codes.codes[1], 255) NUMBER(
+        criticality, CRITICALITY_OPTIONAL) NUMBER(on_success, 1) NUMBER(on_give_up, 1)
+        NUMBER(restart, RESTART_TEMPORARY) NUMBER(restart_dependents, 1) NUMBER(
+            autostart, 1) NUMBER(has_process, 1) NUMBER(burst, RESTART_LIMIT_BURST_MAX)
+            NUMBER(interval_usec, ANY) NUMBER(on_limit, ON_LIMIT_SHUTDOWN_TREE) NUMBER(
+                backoff.initial_usec,
+                ANY) NUMBER(backoff.max_usec,
+                            ANY) NUMBER(backoff.factor_milli,
+                                        UINT32_MAX) NUMBER(backoff.ratio_milli,
+                                                           UINT32_MAX) NUMBER(backoff.jitter,
+                                                                              JITTER_DECORRELATED)
+                NUMBER(backoff.reset_after_usec, ANY) NUMBER(fatal_exit_codes.codes[0], 255) NUMBER(
                     fatal_exit_codes
-                        .count,
-                    2) NUMBER(success_exit_codes.codes[0], 255)
-                    NUMBER(success_exit_codes.codes[1], 255) NUMBER(
+                        .codes[1],
+                    255) NUMBER(fatal_exit_codes.count, 2)
+                    NUMBER(success_exit_codes.codes[0], 255) NUMBER(success_exit_codes.codes[1], 255) NUMBER(
                         success_exit_codes.count,
                         2) NUMBER(stop_timeout_usec,
                                   ANY) NUMBER(further_stops[0].signal,

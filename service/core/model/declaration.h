@@ -48,8 +48,8 @@ struct child_declaration {
     enum sidecar_order sidecar_order; /* of a sidecar */
     enum criticality criticality;
     enum restart_policy restart;
-    enum on_end on_success; /* when it has succeeded, and is not restarted */
-    enum on_end on_give_up; /* when it has failed for good; this goes before on_limit */
+    enum on_end on_success;  /* when it has succeeded, and is not restarted */
+    enum on_end on_give_up;  /* when it has failed for good; this goes before on_limit */
     bool restart_dependents; /* when it is started again, those that require it are restarted */
     bool autostart;
     bool has_process;

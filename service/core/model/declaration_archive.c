@@ -16,6 +16,7 @@
 #include "core/model/declaration.h"
 #include "core/model/declaration_keys.h"
 #include "core/model/input_archive.h"
+#include "core/model/later_keys.h"
 #include "core/model/process_spec.h"
 #include "core/model/resource.h"
 #include "core/model/restart_limit.h"
@@ -35,7 +36,6 @@ _Static_assert(JITTER_DECORRELATED == 3 && READINESS_CHECK == 4 && ON_STALE_REST
                "how it is watched");
 _Static_assert(STRATEGY_REST_FOR_ONE == 2 && ESCALATION_SHUTDOWN_TREE == 2, "of a supervisor");
 _Static_assert(OUTPUT_RAW == 4 && PROCESS_LIMITS == 16 && SAME_NAME_REPLACE == 2, "of a process");
-_Static_assert(FD_STORE_MAX < 1 << 8, "archive_later_keys() has it in the bits from 16 to 23");
 
 static void archive_socket(struct archive *a, struct socket_spec *socket)
 {
@@ -113,87 +113,6 @@ static void archive_secrets(struct archive *a, const char ***strings)
         archive_secret(a, &(*strings)[i]);
 }
 
-static void archive_directories(struct archive *a, struct directory_list *list)
-{
-    size_t count = 0;
-
-    archive_strings(a, &list->names);
-    ARCHIVE(a, list->mode);
-    while (!a->failed && list->names && list->names[count])
-        count++;
-    if (!a->failed && (count > DIRECTORIES_MAX || list->mode > 0777))
-        a->failed = true;
-    if (a->reading && a->failed)
-        *list = (struct directory_list){.mode = DIRECTORY_MODE};
-}
-
-static bool has_directories(const struct process_spec *spec)
-{
-    for (size_t i = 0; i < DIRECTORY_KINDS; i++)
-        if (spec->directories[i].names || spec->directories[i].mode != DIRECTORY_MODE)
-            return true;
-    return false;
-}
-
-#define HAS_BEFORE      (UINT64_C(1) << 24)
-#define HAS_DIRECTORIES (UINT64_C(1) << 25)
-#define HAS_RESOURCES   (UINT64_C(1) << 26)
-#define HAS_COMMANDS    (UINT64_C(1) << 32)
-#define KNOWN_KEYS      (HAS_RESOURCES | (HAS_RESOURCES - 1) | HAS_COMMANDS)
-
-/* The bits of the later keys, packed behind the one for `nice`. The order is
- * fixed for good: a bit that has been written once never gets another
- * meaning. */
-static uint64_t later_keys_of(const struct process_spec *spec)
-{
-    uint64_t score = (uint64_t)(spec->oom_score_adj - OOM_SCORE_ADJ_MIN);
-
-    return (uint64_t)spec->nice_set | (uint64_t)spec->ignore_sigpipe << 1 |
-           (uint64_t)spec->oom_score_adj_set << 2 | (spec->oom_score_adj_set ? score << 3 : 0) |
-           (uint64_t)spec->fd_store_max << 16 | (spec->before.count > 0 ? HAS_BEFORE : 0) |
-           (has_directories(spec) ? HAS_DIRECTORIES : 0) |
-           (resource_is_given(spec) ? HAS_RESOURCES : 0) |
-           (commands_follow_a_start(spec) ? HAS_COMMANDS : 0);
-}
-
-/*
- * Keys that came later share a number with nice_set, in the bits above it, so that what was written
- * before they were known is still read, as if they had not been given.
- */
-static void archive_later_keys(struct archive *a, struct process_spec *spec)
-{
-    uint64_t bits = later_keys_of(spec);
-
-    ARCHIVE(a, bits);
-    uint64_t score = bits >> 3 & 0x1FFF, stored = bits >> 16 & 0xFF;
-    if (bits & ~KNOWN_KEYS || stored > FD_STORE_MAX ||
-        score > (uint64_t)(OOM_SCORE_ADJ_MAX - OOM_SCORE_ADJ_MIN))
-        a->failed = true;
-    if (!a->failed && bits & HAS_BEFORE)
-        commands_archive(a, &spec->before);
-    for (size_t i = 0; i < DIRECTORY_KINDS; i++)
-        if (!a->failed && bits & HAS_DIRECTORIES)
-            archive_directories(a, &spec->directories[i]);
-        else if (a->reading)
-            spec->directories[i].mode = DIRECTORY_MODE;
-    if (!a->failed && bits & HAS_RESOURCES) {
-        resource_archive_more(a, spec);
-        resource_archive_affinity(a, spec);
-    }
-    if (!a->failed && bits & HAS_COMMANDS) {
-        commands_archive(a, &spec->reload);
-        commands_archive(a, &spec->stop);
-        commands_archive(a, &spec->after_stop);
-    }
-    if (!a->reading || a->failed)
-        return;
-    spec->fd_store_max = (uint32_t)stored;
-    spec->nice_set = bits & 1;
-    spec->ignore_sigpipe = bits & 2;
-    spec->oom_score_adj_set = bits & 4;
-    spec->oom_score_adj = spec->oom_score_adj_set ? (int)score + OOM_SCORE_ADJ_MIN : 0;
-}
-
 static void archive_backoff(struct archive *a, struct backoff_settings *backoff)
 {
     ARCHIVE(a, backoff->initial_usec);
@@ -249,7 +168,7 @@ static void archive_hidden(struct archive *a, struct child_declaration *d)
     d->secret_length = a->failed ? 0 : length;
 }
 
-/* As archive_later_keys(): what becomes of leftovers, and the further signals of a stop, came
+/* As in later_keys.h: what becomes of leftovers, and the further signals of a stop, came
  * later. */
 static void archive_stop(struct archive *a, struct child_declaration *d)
 {
@@ -300,9 +219,8 @@ static void archive_role(struct archive *a, struct child_declaration *d)
 /* What its end does to the tree, and its start to others, came later, too. */
 static void archive_criticality(struct archive *a, struct child_declaration *d)
 {
-    unsigned words =
-        (unsigned)d->criticality | (unsigned)d->on_success << 1 | (unsigned)d->on_give_up << 2 |
-        (unsigned)d->restart_dependents << 3;
+    unsigned words = (unsigned)d->criticality | (unsigned)d->on_success << 1 |
+                     (unsigned)d->on_give_up << 2 | (unsigned)d->restart_dependents << 3;
 
     ARCHIVE_WORD(a, words, 15);
     d->criticality = words & 1;
@@ -444,7 +362,7 @@ FIELDS(write_environment_file, archive_string(a, &d->process.environment_file))
 FIELDS(write_no_new_privileges, ARCHIVE(a, d->process.no_new_privileges))
 FIELDS(write_whole_limits, resource_archive_whole(a, &d->process))
 FIELDS(write_nice, ARCHIVE(a, d->process.nice))
-FIELDS(write_later_keys, archive_later_keys(a, &d->process))
+FIELDS(write_later_keys, later_keys_archive(a, &d->process))
 FIELDS(write_limits, resource_archive_limits(a, &d->process))
 FIELDS(compare_more_limits, resource_archive_more(a, &d->process))
 FIELDS(compare_affinity, resource_archive_affinity(a, &d->process))
@@ -456,10 +374,11 @@ FIELDS(compare_leftovers, ARCHIVE(a, d->leftovers))
 FIELDS(compare_nice, ARCHIVE(a, d->process.nice_set))
 FIELDS(compare_fd_store, ARCHIVE(a, d->process.fd_store_max))
 FIELDS(compare_sigpipe, ARCHIVE(a, d->process.ignore_sigpipe))
-FIELDS(compare_runtime, archive_directories(a, &d->process.directories[DIRECTORY_RUNTIME]))
-FIELDS(compare_state, archive_directories(a, &d->process.directories[DIRECTORY_STATE]))
-FIELDS(compare_logs, archive_directories(a, &d->process.directories[DIRECTORY_LOGS]))
-FIELDS(compare_cache, archive_directories(a, &d->process.directories[DIRECTORY_CACHE]))
+FIELDS(compare_runtime,
+       later_keys_archive_directories(a, &d->process.directories[DIRECTORY_RUNTIME]))
+FIELDS(compare_state, later_keys_archive_directories(a, &d->process.directories[DIRECTORY_STATE]))
+FIELDS(compare_logs, later_keys_archive_directories(a, &d->process.directories[DIRECTORY_LOGS]))
+FIELDS(compare_cache, later_keys_archive_directories(a, &d->process.directories[DIRECTORY_CACHE]))
 FIELDS(compare_before, commands_archive(a, &d->process.before))
 FIELDS(compare_reload, commands_archive(a, &d->process.reload))
 FIELDS(compare_stop_commands, commands_archive(a, &d->process.stop))
