@@ -139,136 +139,94 @@ static const struct number {
     {of, #member, offsetof(struct type, member), sizeof(((struct type *)0)->member), least, most},
 #define NUMBER(member, most)  NUMBER_IN(DECLARATION, child_declaration, member, 0, most)
 #define PROCESS(member, most) NUMBER(process.member, most)
-    NUMBER(role, ROLE_SIDECAR) NUMBER(sidecar_order, SIDECAR_WITH) NUMBER(
-        criticality, CRITICALITY_OPTIONAL) NUMBER(on_success, 1) NUMBER(on_give_up, 1)
-        NUMBER(restart, RESTART_TEMPORARY) NUMBER(restart_dependents, 1) NUMBER(
-            autostart, 1) NUMBER(has_process, 1) NUMBER(burst, RESTART_LIMIT_BURST_MAX)
-            NUMBER(interval_usec, ANY) NUMBER(on_limit, ON_LIMIT_SHUTDOWN_TREE) NUMBER(
-                backoff.initial_usec,
-                ANY) NUMBER(backoff.max_usec,
-                            ANY) NUMBER(backoff.factor_milli,
-                                        UINT32_MAX) NUMBER(backoff.ratio_milli,
-                                                           UINT32_MAX) NUMBER(backoff.jitter,
-                                                                              JITTER_DECORRELATED)
-                NUMBER(backoff.reset_after_usec, ANY) NUMBER(fatal_exit_codes.codes[0], 255) NUMBER(
-                    fatal_exit_codes
-                        .codes[1],
-                    255) NUMBER(fatal_exit_codes.count, 2)
-                    NUMBER(success_exit_codes.codes[0], 255) NUMBER(success_exit_codes.codes[1], 255) NUMBER(
-                        success_exit_codes.count,
-                        2) NUMBER(stop_timeout_usec,
-                                  ANY) NUMBER(further_stops[0].signal,
-                                              64) NUMBER(further_stops[0].usec,
-                                                         ANY) NUMBER(further_stops[1].signal, 64)
-                        NUMBER(further_stops[1].usec, ANY) NUMBER(
-                            n_further_stops,
-                            2) NUMBER(abort_timeout_usec,
-                                      ANY) NUMBER(timeout_action,
-                                                  TIMEOUT_REPORT) NUMBER(leftovers, LEFTOVERS_KEEP)
-                            NUMBER(readiness, READINESS_CHECK) NUMBER(start_timeout_usec, ANY) NUMBER(
-                                run_timeout_usec, ANY) NUMBER(heartbeat_usec,
-                                                              ANY) NUMBER(stale_after_usec, ANY)
-                                NUMBER(on_stale, ON_STALE_RESTART) NUMBER(
-                                    heartbeat_required,
-                                    1) NUMBER(health_usec,
-                                              ANY) NUMBER(health_timeout_usec,
-                                                          ANY) NUMBER(health_retries, UINT32_MAX)
-                                    NUMBER(on_unhealthy, ON_STALE_RESTART) NUMBER(
-                                        same_name,
-                                        SAME_NAME_REPLACE) NUMBER(secret_from,
-                                                                  20) NUMBER(secret_length, 20)
-                                        NUMBER(schedule_delay_usec, ANY) NUMBER(
-                                            schedule_persistent,
-                                            1) NUMBER(schedule_overlap,
-                                                      OVERLAP_REPLACE) NUMBER(owner, UINT32_MAX)
-                                            PROCESS(capabilities, ANY) PROCESS(
-                                                capabilities_set,
-                                                1) PROCESS(no_new_privileges, 1) PROCESS(umask,
-                                                                                         UINT32_MAX)
-                                                PROCESS(umask_set, 1) NUMBER_IN(
-                                                    DECLARATION,
-                                                    child_declaration,
-                                                    process.nice,
-                                                    INT32_MIN, INT32_MAX)
-                                                    NUMBER_IN(
-                                                        DECLARATION, child_declaration,
-                                                        process.oom_score_adj, OOM_SCORE_ADJ_MIN,
-                                                        OOM_SCORE_ADJ_MAX) PROCESS(ignore_sigpipe,
-                                                                                   1) PROCESS(memory_max,
-                                                                                              ANY)
-                                                        PROCESS(pids_max, ANY) PROCESS(cpu_weight, UINT32_MAX) PROCESS(
-                                                            memory_high,
-                                                            ANY) PROCESS(cpu_max_usec,
-                                                                         ANY) PROCESS(io_weight,
-                                                                                      UINT32_MAX)
-                                                            PROCESS(output.kind, OUTPUT_FILE) PROCESS(
-                                                                output.max_size_bytes,
-                                                                ANY) PROCESS(output.keep,
-                                                                             UINT32_MAX)
-                                                                PROCESS(fd_store_max, FD_STORE_MAX) PROCESS(
-                                                                    kill_group,
-                                                                    1) PROCESS(stop_signal, 64)
-                                                                    PROCESS(reload_signal, 64) NUMBER_IN(
-                                                                        SOCKET,
-                                                                        socket_spec, datagram, 0,
-                                                                        1) NUMBER_IN(SOCKET,
-                                                                                     socket_spec,
-                                                                                     mode, 0,
-                                                                                     UINT32_MAX)
-                                                                        NUMBER_IN(SOCKET,
-                                                                                  socket_spec,
-                                                                                  address_size,
-                                                                                  0, 16)
-                                                                            NUMBER_IN(SOCKET,
-                                                                                      socket_spec,
-                                                                                      address[0],
-                                                                                      0, 255)
-                                                                                NUMBER_IN(
-                                                                                    SOCKET,
-                                                                                    socket_spec,
-                                                                                    address[15], 0,
-                                                                                    255) NUMBER_IN(TARGET,
-                                                                                                   socket_spec,
-                                                                                                   datagram,
-                                                                                                   0, 1)
-                                                                                    NUMBER_IN(
-                                                                                        TARGET,
-                                                                                        socket_spec,
-                                                                                        mode, 0,
-                                                                                        UINT32_MAX)
-                                                                                        NUMBER_IN(
-                                                                                            TARGET,
-                                                                                            socket_spec,
-                                                                                            address
-                                                                                                [7],
-                                                                                            0,
-                                                                                            255) NUMBER_IN(LIMIT, process_limit,
-                                                                                                           set, 0,
-                                                                                                           1)
-                                                                                            NUMBER_IN(
-                                                                                                LIMIT,
-                                                                                                process_limit,
-                                                                                                soft,
-                                                                                                0,
-                                                                                                ANY)
-                                                                                                NUMBER_IN(
-                                                                                                    LIMIT,
-                                                                                                    process_limit,
-                                                                                                    hard,
-                                                                                                    0,
-                                                                                                    ANY)
-                                                                                                    NUMBER_IN(
-                                                                                                        COMMAND,
-                                                                                                        command_spec,
-                                                                                                        timeout_usec,
-                                                                                                        0,
-                                                                                                        ANY)
-                                                                                                        NUMBER_IN(
-                                                                                                            COMMAND,
-                                                                                                            command_spec,
-                                                                                                            may_fail,
-                                                                                                            0,
-                                                                                                            1)};
+    /* clang-format off */
+    NUMBER(role, ROLE_SIDECAR)
+    NUMBER(sidecar_order, SIDECAR_WITH)
+    NUMBER(criticality, CRITICALITY_OPTIONAL)
+    NUMBER(on_success, 1)
+    NUMBER(on_give_up, 1)
+    NUMBER(restart_dependents, 1)
+    NUMBER(restart, RESTART_TEMPORARY)
+    NUMBER(autostart, 1)
+    NUMBER(has_process, 1)
+    NUMBER(burst, RESTART_LIMIT_BURST_MAX)
+    NUMBER(interval_usec, ANY)
+    NUMBER(on_limit, ON_LIMIT_SHUTDOWN_TREE)
+    NUMBER(backoff.initial_usec, ANY)
+    NUMBER(backoff.max_usec, ANY)
+    NUMBER(backoff.factor_milli, UINT32_MAX)
+    NUMBER(backoff.ratio_milli, UINT32_MAX)
+    NUMBER(backoff.jitter, JITTER_DECORRELATED)
+    NUMBER(backoff.reset_after_usec, ANY)
+    NUMBER(fatal_exit_codes.codes[0], 255)
+    NUMBER(fatal_exit_codes.codes[1], 255)
+    NUMBER(fatal_exit_codes.count, 2)
+    NUMBER(success_exit_codes.codes[0], 255)
+    NUMBER(success_exit_codes.codes[1], 255)
+    NUMBER(success_exit_codes.count, 2)
+    NUMBER(stop_timeout_usec, ANY)
+    NUMBER(further_stops[0].signal, 64)
+    NUMBER(further_stops[0].usec, ANY)
+    NUMBER(further_stops[1].signal, 64)
+    NUMBER(further_stops[1].usec, ANY)
+    NUMBER(n_further_stops, 2)
+    NUMBER(abort_timeout_usec, ANY)
+    NUMBER(timeout_action, TIMEOUT_REPORT)
+    NUMBER(leftovers, LEFTOVERS_KEEP)
+    NUMBER(readiness, READINESS_CHECK)
+    NUMBER(start_timeout_usec, ANY)
+    NUMBER(run_timeout_usec, ANY)
+    NUMBER(heartbeat_usec, ANY)
+    NUMBER(stale_after_usec, ANY)
+    NUMBER(on_stale, ON_STALE_RESTART)
+    NUMBER(heartbeat_required, 1)
+    NUMBER(health_usec, ANY)
+    NUMBER(health_timeout_usec, ANY)
+    NUMBER(health_retries, UINT32_MAX)
+    NUMBER(on_unhealthy, ON_STALE_RESTART)
+    NUMBER(same_name, SAME_NAME_REPLACE)
+    NUMBER(secret_from, 20)
+    NUMBER(secret_length, 20)
+    NUMBER(schedule_delay_usec, ANY)
+    NUMBER(schedule_persistent, 1)
+    NUMBER(schedule_overlap, OVERLAP_REPLACE)
+    NUMBER(owner, UINT32_MAX)
+    PROCESS(capabilities, ANY)
+    PROCESS(capabilities_set, 1)
+    PROCESS(no_new_privileges, 1)
+    PROCESS(umask, UINT32_MAX)
+    PROCESS(umask_set, 1)
+    NUMBER_IN(DECLARATION, child_declaration, process.nice, INT32_MIN, INT32_MAX)
+    NUMBER_IN(DECLARATION, child_declaration, process.oom_score_adj, OOM_SCORE_ADJ_MIN, OOM_SCORE_ADJ_MAX)
+    PROCESS(ignore_sigpipe, 1)
+    PROCESS(memory_max, ANY)
+    PROCESS(pids_max, ANY)
+    PROCESS(cpu_weight, UINT32_MAX)
+    PROCESS(memory_high, ANY)
+    PROCESS(cpu_max_usec, ANY)
+    PROCESS(io_weight, UINT32_MAX)
+    PROCESS(output.kind, OUTPUT_FILE)
+    PROCESS(output.max_size_bytes, ANY)
+    PROCESS(output.keep, UINT32_MAX)
+    PROCESS(fd_store_max, FD_STORE_MAX)
+    PROCESS(kill_group, 1)
+    PROCESS(stop_signal, 64)
+    PROCESS(reload_signal, 64)
+    NUMBER_IN(SOCKET, socket_spec, datagram, 0, 1)
+    NUMBER_IN(SOCKET, socket_spec, mode, 0, UINT32_MAX)
+    NUMBER_IN(SOCKET, socket_spec, address_size, 0, 16)
+    NUMBER_IN(SOCKET, socket_spec, address[0], 0, 255)
+    NUMBER_IN(SOCKET, socket_spec, address[15], 0, 255)
+    NUMBER_IN(TARGET, socket_spec, datagram, 0, 1)
+    NUMBER_IN(TARGET, socket_spec, mode, 0, UINT32_MAX)
+    NUMBER_IN(TARGET, socket_spec, address [7], 0, 255)
+    NUMBER_IN(LIMIT, process_limit, set, 0, 1)
+    NUMBER_IN(LIMIT, process_limit, soft, 0, ANY)
+    NUMBER_IN(LIMIT, process_limit, hard, 0, ANY)
+    NUMBER_IN(COMMAND, command_spec, timeout_usec, 0, ANY)
+    NUMBER_IN(COMMAND, command_spec, may_fail, 0, 1)
+    /* clang-format on */
+};
 
 static uint64_t value_of(struct child_declaration *d, const struct number *number)
 {
