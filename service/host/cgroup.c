@@ -521,13 +521,26 @@ int cgroup_leaf_make(const struct cgroup_base *base, const char *name)
     return fd < 0 ? -errno : fd;
 }
 
-bool cgroup_leaf_empty(const struct cgroup_base *base, const char *name)
+bool cgroup_leaf_look(const struct cgroup_base *base, const char *name, int *fd)
 {
     char path[CGROUP_LEAF_MAX + 20], events[256];
 
     snprintf(path, sizeof(path), "%s/cgroup.events", name);
-    ssize_t n = again_read(base->fd, path, events, sizeof(events));
-    return n < 0 ? n == -ENOENT || n == -ENODEV : strstr(events, "populated 0") != NULL;
+    ssize_t n = again_read_open(base->fd, path, events, sizeof(events), fd);
+    if (n >= 0)
+        return strstr(events, "populated 0") != NULL;
+    *fd = -1;
+    return n == -ENOENT || n == -ENODEV;
+}
+
+bool cgroup_leaf_empty(const struct cgroup_base *base, const char *name)
+{
+    int fd;
+    bool empty = cgroup_leaf_look(base, name, &fd);
+
+    if (fd >= 0)
+        close(fd);
+    return empty;
 }
 
 /* Busy may mean processes, or only directories that the child made. */

@@ -68,6 +68,8 @@ unsigned cgroup_leaf_limit(struct cgroup_base *base, int leaf, const struct proc
 
 /* Whether no process is in it, or below it. */
 bool cgroup_leaf_empty(const struct cgroup_base *base, const char *name);
+/* The same; the descriptor that it was read from is the caller's to close, -1: there is none. */
+bool cgroup_leaf_look(const struct cgroup_base *base, const char *name, int *fd);
 
 /* Removes an empty leaf and what its processes made below it. -EBUSY: there are processes. */
 int cgroup_leaf_remove(const struct cgroup_base *base, const char *name);

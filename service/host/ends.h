@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <systemd/sd-event.h>
 
 struct ends;
@@ -23,7 +24,9 @@ void ends_free(struct ends *ends); /* NULL is allowed */
 /* Returns 0 or a negative errno. */
 int ends_watch(struct ends *ends, int fd, void *data);
 /* To be called before the descriptor is closed: a copy of it would keep the watch. */
-void ends_forget(struct ends *ends, int fd);
+void ends_forget(const struct ends *ends, int fd);
+/* Closes a descriptor: where an end is being handled, behind that. What the end makes due (a start,
+ * mostly) does not wait for it. watched: it is also to be forgotten. */
+void ends_close(struct ends *ends, int fd, bool watched);
 /* Tells of many that have ended, if not of all, without handling their ends. */
-void ends_for_ready(const struct ends *ends, void (*ready)(void *data, void *userdata),
-                    void *userdata);
+void ends_for_ready(struct ends *ends, void (*ready)(void *data, void *userdata), void *userdata);

@@ -291,33 +291,92 @@ void launch_has_executed(struct launch *launch)
         end_launch(launch);
 }
 
-/* The socket belongs to the launch only if watching it succeeds. */
-int launch_new(struct launches *launches, int status, launch_done done, void *userdata,
-               struct launch **launch)
+/* Its socket is watched. The launch has no owner yet. */
+static int make_launch(struct launches *launches, int status, struct launch **launch)
 {
     struct launch *fresh = calloc(1, sizeof(*fresh));
 
     if (!fresh)
         return -ENOMEM;
-    *fresh = (struct launch){.launches = launches,
-                             .next = launches->first,
-                             .link = &launches->first,
-                             .status = status,
-                             .sent_usec = now_usec(launches),
-                             .pidfd = -1,
-                             .done = done,
-                             .userdata = userdata};
-    if (fresh->next)
-        fresh->next->link = &fresh->next;
-    launches->first = fresh;
+    *fresh = (struct launch){.launches = launches, .status = status, .pidfd = -1};
     int r = ends_watch(launches->ends, status, fresh);
+    if (r < 0)
+        free(fresh);
+    else
+        *launch = fresh;
+    return r;
+}
+
+static void begin_launch(struct launch *launch, launch_done done, void *userdata)
+{
+    struct launches *launches = launch->launches;
+
+    launch->next = launches->first;
+    launch->link = &launches->first;
+    if (launch->next)
+        launch->next->link = &launch->next;
+    launches->first = launch;
+    launch->sent_usec = now_usec(launches);
+    launch->done = done;
+    launch->userdata = userdata;
+}
+
+int launch_new(struct launches *launches, int status, launch_done done, void *userdata,
+               struct launch **launch)
+{
+    int r = make_launch(launches, status, launch);
+
+    if (r == 0)
+        begin_launch(*launch, done, userdata);
+    return r;
+}
+
+static int make_pair(struct launches *launches, struct launch **launch, int *other)
+{
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return -errno;
+    int r = make_launch(launches, ends[0], launch);
     if (r < 0) {
-        fresh->status = -1; /* the caller's again */
-        launch_forget(fresh);
+        close(ends[0]);
+        close(ends[1]);
         return r;
     }
-    *launch = fresh;
+    *other = ends[1];
     return 0;
+}
+
+int launch_next(struct launches *launches, launch_done done, void *userdata, struct launch **launch,
+                int *other)
+{
+    if (launches->spare) {
+        *launch = launches->spare;
+        *other = launches->spare_other;
+        launches->spare = NULL;
+    } else {
+        int r = make_pair(launches, launch, other);
+        if (r < 0)
+            return r;
+    }
+    begin_launch(*launch, done, userdata);
+    return 0;
+}
+
+void launches_prepare(struct launches *launches)
+{
+    if (!launches->spare && make_pair(launches, &launches->spare, &launches->spare_other) < 0)
+        launches->spare = NULL;
+}
+
+static void forget_spare(struct launches *launches)
+{
+    if (!launches->spare)
+        return;
+    close_status(launches->spare);
+    close(launches->spare_other);
+    free(launches->spare);
+    launches->spare = NULL;
 }
 
 /* By its descriptor if there is one. */
@@ -374,6 +433,7 @@ void launches_end(struct launches *launches)
 {
     while (launches->first)
         launch_forget(launches->first);
+    forget_spare(launches);
     ends_free(launches->ends);
 }
 

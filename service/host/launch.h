@@ -29,6 +29,8 @@ struct launches {
     sd_event *event;
     struct ends *ends;
     struct launch *first;
+    struct launch *spare; /* with its sockets, so that the next start does not wait for them */
+    int spare_other;
     void (*over)(void *userdata);                /* one is: there may be room for another */
     void (*wake)(void *userdata, uint64_t usec); /* launches_kill() is to be called then */
     void *userdata;
@@ -63,6 +65,11 @@ bool launches_kill(struct launches *launches, uint64_t now);
  * Returns 0, or a negative errno: then there is no launch, and the socket is the caller's. */
 int launch_new(struct launches *launches, int status, launch_done done, void *userdata,
                struct launch **launch);
+/* The same, of a socket pair of its own; the other end is the caller's. */
+int launch_next(struct launches *launches, launch_done done, void *userdata, struct launch **launch,
+                int *other);
+/* Makes what launch_next() needs ahead. It may fail: then that is made when it is needed. */
+void launches_prepare(struct launches *launches);
 int launch_descriptor(const struct launch *launch);
 
 /* It is wanted no more: where it has not come to its program it ends. */

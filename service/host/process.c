@@ -85,15 +85,24 @@ void process_forget_group(struct process *process)
     process->group = -1;
 }
 
+static void close_main(struct process *process)
+{
+    if (process->pidfd >= 0)
+        ends_close(process->host->ends, process->pidfd, process->watched);
+    process->watched = false;
+}
+
 /* The handle of its leader is kept for the group alone. */
 static void keep_group(struct process *process)
 {
     process->leads = false;
     process->old_group = process->main_pid;
-    if (!process->in_cgroup)
-        process->group = process->pidfd;
-    else
-        close(process->pidfd);
+    if (process->in_cgroup) {
+        close_main(process);
+        return;
+    }
+    process_unwatch(process);
+    process->group = process->pidfd;
 }
 
 /* Of a job, its result is asked for instead. */
@@ -446,13 +455,12 @@ static void forget_main(struct process *process)
     probe_free(process);
     keep_name(name, "pid", &process->id, process->id.attempt);
     keep_drop(process->host->keep, name);
-    process_unwatch(process);
     process->again_source = sd_event_source_disable_unref(process->again_source);
     if (process->leads) {
         process->leader = 0; /* it has been reaped */
         keep_group(process);
     } else {
-        close(process->pidfd);
+        close_main(process);
     }
     process->pidfd = -1;
 }

@@ -291,20 +291,18 @@ static int send_launch(struct spawner *spawner, const struct plan *plan,
                        const struct launch_descriptors *descriptors, launch_done done,
                        void *userdata, struct launch **launch)
 {
-    int ends[2];
+    int other;
+    int r = launch_next(&spawner->launches, done, userdata, launch, &other);
 
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-        return -errno;
-    int r = launch_new(&spawner->launches, ends[0], done, userdata, launch);
     if (r < 0)
-        close(ends[0]);
-    if (r >= 0)
-        r = plan_send(spawner->socket, plan, descriptors, ends[1]);
-    if (r < 0 && *launch) {
+        return r;
+    r = plan_send(spawner->socket, plan, descriptors, other);
+    if (r < 0) {
         launch_forget(*launch);
         *launch = NULL;
     }
-    close(ends[1]);
+    close(other);
+    launches_prepare(&spawner->launches);
     return r;
 }
 

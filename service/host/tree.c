@@ -127,6 +127,16 @@ static pid_t witness_of(const struct tree *tree, const struct crowd *crowd)
     return 0;
 }
 
+static bool leaf_is_empty(const struct tree *tree)
+{
+    int fd;
+    bool empty = cgroup_leaf_look(base_of(tree), tree->leaf, &fd);
+
+    if (fd >= 0)
+        ends_close(tree->host->ends, fd, false);
+    return empty;
+}
+
 /* Two looks have to agree, as a process may fork and end between them. What
  * keeps no promise (a process that cannot be asked) leaves the tree
  * doubtful. */
@@ -136,7 +146,7 @@ static bool is_empty(struct tree *tree, int tries)
 
     tree->doubtful = false;
     if (tree->leaf[0])
-        return cgroup_leaf_empty(base_of(tree), tree->leaf);
+        return leaf_is_empty(tree);
     gather_whole(tree, tries, &crowd);
     size_t waited = crowd_count_waited(&crowd);
     bool empty = waited + crowd.unseen == 0;

@@ -57,28 +57,39 @@ int again_copy(int fd, int lowest)
 }
 
 /* A small file, in one read. */
-static ssize_t read_once(int directory, const char *path, char *text, size_t size)
+static ssize_t read_once(int directory, const char *path, char *text, size_t size, int *fd)
 {
-    int fd = again_open(directory, path, O_RDONLY);
-    if (fd < 0)
-        return fd;
-    ssize_t n = read(fd, text, size - 1);
-    int error = errno;
-    close(fd);
-    if (n < 0)
+    *fd = again_open(directory, path, O_RDONLY);
+    if (*fd < 0)
+        return *fd;
+    ssize_t n = read(*fd, text, size - 1);
+    if (n < 0) {
+        int error = errno;
+        close(*fd);
         return -error;
+    }
     text[n] = '\0';
     return n;
 }
 
-ssize_t again_read(int directory, const char *path, char *text, size_t size)
+ssize_t again_read_open(int directory, const char *path, char *text, size_t size, int *fd)
 {
     ssize_t n;
     int tries = 0;
 
     do
-        n = read_once(directory, path, text, size);
+        n = read_once(directory, path, text, size, fd);
     while (once_more((int)n, &tries));
+    return n;
+}
+
+ssize_t again_read(int directory, const char *path, char *text, size_t size)
+{
+    int fd;
+    ssize_t n = again_read_open(directory, path, text, size, &fd);
+
+    if (n >= 0)
+        close(fd);
     return n;
 }
 

@@ -24,6 +24,8 @@ int again_copy(int fd, int lowest);
 /* A file of /proc or of a cgroup, at once and with a zero behind it. Returns its length; what does
  * not fit is left out. */
 ssize_t again_read(int directory, const char *path, char *text, size_t size);
+/* The same; where it could be read it is still open, for the caller to close. */
+ssize_t again_read_open(int directory, const char *path, char *text, size_t size, int *fd);
 
 /* The caller closes the folder with closedir(3). NULL: *error says why. */
 DIR *again_folder(int directory, const char *path, int *error);

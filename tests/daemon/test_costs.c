@@ -1,12 +1,12 @@
 /*
- * What a declared child takes of memory, and what a death costs: the system calls from the moment
- * in which proctord wakes until the plan of the next attempt is on its way to the spawner, and
- * until proctord sleeps again. They are counted, not timed, and do not grow with the number of
- * children.
+ * What a declared child takes of memory, and what a death costs: the system calls and the
+ * instructions from the moment in which proctord wakes until the plan of the next attempt is on its
+ * way to the spawner. They are counted, not timed, and do not grow with the number of children.
  */
 #include "fixture.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,8 +25,13 @@
 #define DECLARED   2000
 #define MOST_BYTES 5632 /* 4,400 mostly; the heap grows in steps */
 
-/* Beside what a start needs that has sockets, a user or limits, which these have not. */
-#define BEFORE_THE_PLAN 16
+/* Beside what a start needs that has sockets, a user or limits, which these have not. The clone is
+ * the spawner's next call. */
+#define BEFORE_THE_PLAN 10
+
+#define THOUSANDS       10000
+#define DEATHS_IN_STEPS 2
+#define MORE_PERCENT    10
 
 static struct fixture f;
 struct costs {
@@ -33,17 +39,18 @@ struct costs {
     guint walks;           /* of all children, by waitid(P_ALL) */
 };
 
-static void write_children(guint count)
+/* The first of them run. */
+static void write_children(guint count, guint running)
 {
     GString *text = g_string_new("children:\n");
 
     for (guint i = 0; i < count; i++)
         g_string_append_printf(text,
                                "  - name: c%u\n    exec: [/bin/sleep, \"1000\"]\n"
-                               "    stdout: null\n    restart: permanent\n"
+                               "    stdout: null\n    restart: permanent\n    autostart: %s\n"
                                "    restart_limit: {burst: 1000}\n"
                                "    backoff: {initial: 0s, max: 0s, jitter: none}\n",
-                               i);
+                               i, i < running ? "true" : "false");
     fixture_write_tree(&f, text->str);
     g_string_free(text, TRUE);
     g_variant_unref(fixture_reload(&f, NULL));
@@ -112,7 +119,21 @@ static void attach(void)
     g_assert_cmpint(waitpid(f.pid, &status, __WALL), ==, f.pid);
 }
 
-/* Stopped in a call, it is let go as it is. */
+static gboolean is_of_the_wait(long call)
+{
+    return call == SYS_epoll_wait || call == SYS_epoll_pwait || call == SYS_restart_syscall ||
+           call == SYS_gettid;
+}
+
+/* Stopped in a call, it is let go as it is; and the next attempt is waited for. */
+static void let_go(const char *name, GPid before)
+{
+    g_assert_cmpint(ptrace(PTRACE_DETACH, f.pid, 0, 0), ==, 0);
+    while ((GPid)fixture_number(&f, name, "MainPID") == before)
+        g_usleep(1000);
+    running_as(name);
+}
+
 static struct costs watch_a_death(guint child)
 {
     g_autofree char *name = g_strdup_printf("c%u", child);
@@ -125,17 +146,13 @@ static struct costs watch_a_death(guint child)
     for (gboolean woken = FALSE;;) {
         long call = next_call(&info);
         gboolean is_wait = call == SYS_waitid && info.entry.args[0] == P_ALL;
-        woken = woken || (call != SYS_epoll_wait && call != SYS_epoll_pwait &&
-                          call != SYS_restart_syscall && call != SYS_gettid);
+        woken = woken || !is_of_the_wait(call);
         costs.before_the_plan += woken;
         costs.walks += is_wait;
         if (is_the_plan(&info))
             break;
     }
-    g_assert_cmpint(ptrace(PTRACE_DETACH, f.pid, 0, 0), ==, 0);
-    while ((GPid)fixture_number(&f, name, "MainPID") == pid)
-        g_usleep(1000);
-    running_as(name);
+    let_go(name, pid);
     return costs;
 }
 
@@ -147,7 +164,7 @@ static struct costs least_of(guint children)
 {
     struct costs least = {G_MAXUINT, G_MAXUINT};
 
-    write_children(children);
+    write_children(children, children);
     wait_for_all(children);
     for (guint i = 0; i < DEATHS; i++) {
         struct costs costs = watch_a_death(i);
@@ -167,6 +184,97 @@ static void a_death_costs_the_same_among_few_and_many(void)
     g_assert_cmpuint(many.before_the_plan, <=, few.before_the_plan + ANOTHER_TURN);
     g_assert_cmpuint(many.walks, ==, 0);
 }
+
+/* ---- instructions ---------------------------------------------------------------------------- */
+
+#ifdef __x86_64__
+#define SYSCALL_WORD 0x050f /* the instruction, as two bytes */
+
+static void step(struct user_regs_struct *registers)
+{
+    int status;
+
+    g_assert_cmpint(ptrace(PTRACE_SINGLESTEP, f.pid, 0, 0), ==, 0);
+    g_assert_cmpint(waitpid(f.pid, &status, __WALL), ==, f.pid);
+    g_assert_true(WIFSTOPPED(status));
+    g_assert_cmpint(ptrace(PTRACE_GETREGS, f.pid, 0, registers), ==, 0);
+}
+
+static gboolean is_at_the_plan(const struct user_regs_struct *registers)
+{
+    struct __ptrace_syscall_info info = {
+        .entry = {.nr = registers->rax, .args = {registers->rdi, registers->rsi}}};
+
+    if (registers->rax != SYS_sendmsg)
+        return FALSE;
+    long word = ptrace(PTRACE_PEEKTEXT, f.pid, registers->rip, 0);
+    return (word & 0xffff) == SYSCALL_WORD && is_the_plan(&info);
+}
+
+/* A step is faster where both are on one processor. */
+static void share_processor(gboolean one)
+{
+    cpu_set_t processors;
+
+    CPU_ZERO(&processors);
+    for (int i = 0; i < (one ? 1 : CPU_SETSIZE); i++)
+        CPU_SET(i, &processors);
+    sched_setaffinity(0, sizeof(processors), &processors);
+    sched_setaffinity(f.pid, sizeof(processors), &processors);
+}
+
+/* From the first call after the wait until the plan. */
+static guint instructions_of(guint child)
+{
+    g_autofree char *name = g_strdup_printf("c%u", child);
+    GPid pid = running_as(name);
+    struct __ptrace_syscall_info info;
+    struct user_regs_struct registers;
+    guint count = 0;
+
+    attach();
+    kill(pid, SIGKILL);
+    while (is_of_the_wait(next_call(&info)))
+        ;
+    share_processor(TRUE);
+    do {
+        step(&registers);
+        count++;
+    } while (!is_at_the_plan(&registers));
+    share_processor(FALSE);
+    let_go(name, pid);
+    return count;
+}
+
+static guint least_instructions(guint children)
+{
+    guint least = G_MAXUINT;
+
+    write_children(children, FEW);
+    wait_for_all(FEW);
+    for (guint i = 0; i < DEATHS_IN_STEPS; i++)
+        least = MIN(least, instructions_of(i));
+    return least;
+}
+
+static void a_death_takes_as_many_instructions_among_few_and_thousands(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+    g_test_skip("the sanitizer's instructions would be counted");
+    return;
+#endif
+    guint few = least_instructions(FEW), many = least_instructions(THOUSANDS);
+
+    g_test_message("%u instructions before the plan among %u children, %u among %u", few, FEW, many,
+                   THOUSANDS);
+    g_assert_cmpuint(many, <=, few + few * MORE_PERCENT / 100);
+}
+#else
+static void a_death_takes_as_many_instructions_among_few_and_thousands(void)
+{
+    g_test_skip("they are counted on x86-64 only");
+}
+#endif
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
@@ -219,5 +327,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     FIXTURE_TEST(&f, NULL, "/daemon/costs", a_declared_child_takes_little_memory);
     FIXTURE_TEST(&f, fixture_cgroups(), "/daemon/costs", a_death_costs_the_same_among_few_and_many);
+    FIXTURE_TEST(&f, fixture_cgroups(), "/daemon/costs",
+                 a_death_takes_as_many_instructions_among_few_and_thousands);
     return g_test_run();
 }
