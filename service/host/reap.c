@@ -14,6 +14,22 @@
 #include <errno.h>
 #include <sys/wait.h>
 
+/* A thread that waits for a process of its own may have reaped it meanwhile. */
+static void reap_orphan(struct host *host, pid_t pid)
+{
+    siginfo_t info;
+
+    process_forget_leader(host, pid);
+    if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG) == 0)
+        host->counters.orphans_reaped++;
+}
+
+static void spared_has_ended(struct host *host)
+{
+    host->spared = 0;
+    host->spared_ended(host->spared_userdata);
+}
+
 /* WNOWAIT leaves the zombie: its number stays taken while we find out whose it
  * was. */
 void orphans_reap(struct host *host)
@@ -42,14 +58,10 @@ void orphans_reap(struct host *host)
             host_look_again(host);
             return;
         }
-        process_forget_leader(host, info.si_pid);
-        waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);
-        if (info.si_pid == host->spared) {
-            host->spared = 0;
-            host->spared_ended(host->spared_userdata);
-            continue;
-        }
-        host->counters.orphans_reaped++;
+        bool spared = info.si_pid == host->spared;
+        reap_orphan(host, info.si_pid);
+        if (spared)
+            spared_has_ended(host);
     }
 }
 

@@ -5,7 +5,11 @@
 
 #include <glib/gstdio.h>
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #define MANAGER_PATH "/org/proctor1"
 #define MANAGER      "org.proctor1.Manager"
@@ -467,6 +471,76 @@ static void holds_up_nobody(const char *path)
     g_clear_error(&answer.error);
 }
 
+/* ---- two that reap --------------------------------------------------------------------------- */
+
+static void next_stop(GPid pid, struct __ptrace_syscall_info *info)
+{
+    int status;
+
+    g_assert_cmpint(ptrace(PTRACE_SYSCALL, pid, 0, 0), ==, 0);
+    g_assert_cmpint(waitpid(pid, &status, __WALL), ==, pid);
+    g_assert_true(WIFSTOPPED(status));
+    info->op = PTRACE_SYSCALL_INFO_NONE;
+    if (WSTOPSIG(status) == (SIGTRAP | 0x80))
+        g_assert_cmpint(ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(*info), info), >, 0);
+}
+
+/* It has seen that a child has ended, and is about to reap it. */
+static GPid stop_before_it_reaps(GPid pid)
+{
+    struct __ptrace_syscall_info info;
+
+    do
+        next_stop(pid, &info);
+    while (info.op != PTRACE_SYSCALL_INFO_ENTRY || info.entry.nr != SYS_waitid ||
+           info.entry.args[0] != P_PID || info.entry.args[3] & WNOWAIT);
+    return (GPid)info.entry.args[1];
+}
+
+/* Until it has a spawner: then it takes signals. */
+static GPid start_without_bus(const char *path)
+{
+    g_autofree char *bus = g_strdup_printf("--bus-address=unix:path=%s", fixture_path(&f, "none"));
+    g_autofree char *state = g_strdup_printf("--state-dir=%s", fixture_path(&f, "alone"));
+    g_autofree char *run = g_strdup_printf("--runtime-dir=%s", fixture_path(&f, "alone-run"));
+    g_autofree char *tree = g_strdup_printf("--manifests=%s", fixture_path(&f, "children.d"));
+    const char *const arguments[] = {path, bus, state, run, tree, NULL};
+    GPid pid;
+
+    g_assert_true(g_spawn_async(NULL, (char **)(uintptr_t)arguments, NULL,
+                                G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid, NULL));
+    g_autofree char *children = g_strdup_printf("/proc/%d/task/%d/children", (int)pid, (int)pid);
+    for (g_autofree char *text = NULL; !text || !*text; g_usleep(1000)) {
+        g_clear_pointer(&text, g_free);
+        g_assert_true(g_file_get_contents(children, &text, NULL, NULL));
+    }
+    return pid;
+}
+
+/* The thread that looks at the program on disk waits for that, too. It comes first here, as it
+ * waits for the end of the output no longer than two seconds. */
+static void two_may_reap_the_same(void)
+{
+    g_autofree char *path = g_strdup(fixture_path(&f, "proctord"));
+    int status;
+
+    g_assert_cmpint(symlink(g_getenv("PROCTORD"), path), ==, 0);
+    GPid pid = start_without_bus(path);
+    put_script(path, "#!/bin/sh\nsleep 20 &\nexit 0\n"); /* which keeps the output open */
+
+    g_assert_cmpint(ptrace(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACESYSGOOD), ==, 0);
+    g_assert_cmpint(ptrace(PTRACE_INTERRUPT, pid, 0, 0), ==, 0);
+    g_assert_cmpint(waitpid(pid, &status, __WALL), ==, pid);
+    kill(pid, SIGUSR1);
+    fixture_wait_gone(&f, stop_before_it_reaps(pid));
+    g_assert_cmpint(ptrace(PTRACE_DETACH, pid, 0, 0), ==, 0);
+
+    kill(pid, SIGTERM);
+    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+    g_assert_true(WIFEXITED(status));
+    g_assert_cmpint(WEXITSTATUS(status), ==, 0);
+}
+
 /* The file where proctord was started from is a program that cannot take over. */
 static void what_can_not_take_over_does_not(void)
 {
@@ -521,5 +595,6 @@ int main(int argc, char **argv)
     FIXTURE_TEST(&f, options, "/daemon/upgrade", the_first_change_is_told);
     FIXTURE_TEST(&f, options, "/daemon/upgrade", nothing_piles_up);
     FIXTURE_TEST(&f, options, "/daemon/upgrade", what_can_not_take_over_does_not);
+    FIXTURE_TEST(&f, options, "/daemon/upgrade", two_may_reap_the_same);
     return g_test_run();
 }
