@@ -27,9 +27,12 @@ struct caller {
     uint64_t used;                /* for replacing the oldest */
 };
 
+/* Enters what the bus says of a connection. */
 void caller_learn(struct service *service, const char *name, uid_t uid, pid_t pid,
                   const char *user); /* NULL: it has no name */
 bool caller_is_known(struct service *service, const char *name);
+/* The sender of a call, who has been identified before the call got here
+ * (stranger.h); a refusal if it has no name. */
 int caller_of(struct service *service, sd_bus_message *message, const struct caller **caller,
               sd_bus_error *error);
 const struct caller *caller_known(struct service *service, sd_bus_message *message); /* or NULL */
@@ -39,5 +42,7 @@ bool caller_has_its_share(const struct caller *caller, size_t has, size_t most);
 
 /* Root, and the user that proctord runs as. */
 bool uid_is_trusted(uid_t uid);
+/* As uid_is_trusted(). */
 bool caller_is_trusted(const struct caller *caller);
+/* 0, or the refusal with `what` as the thing that is not allowed. */
 int caller_must_be_trusted(const struct caller *caller, const char *what, sd_bus_error *error);

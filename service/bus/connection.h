@@ -45,6 +45,7 @@ struct connection_hooks {
 /* Returns 0 or a negative errno. */
 int connection_new(struct service *service, const struct connection_hooks *hooks,
                    struct connection **connection);
+/* Closes the connection. NULL is allowed. */
 void connection_free(struct connection *connection);
 
 /* Tries at once, whatever was tried before. fd: a connection that was handed over, with its unique

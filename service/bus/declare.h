@@ -9,6 +9,8 @@
 #include "manifest/manifest.h"
 #include "bus/private.h"
 
+/* AddChild. Answers the call, or returns the refusal; the other methods here do
+ * the same. */
 int method_add_child(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int method_plan_add_child(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int method_replace_child(sd_bus_message *m, void *userdata, sd_bus_error *error);
@@ -24,5 +26,7 @@ int declare_read_manifest(struct service *service, sd_bus_message *m,
 int declare_refuse(struct service *service, const struct caller *caller,
                    const struct manifest *manifest, const struct tree_declaration *tree, int r,
                    const struct declaration_problem *problem, sd_bus_error *error);
+/* A manifest with an error: the message names line and column, and the refusal
+ * is on record. */
 int declare_refuse_manifest(struct service *service, const struct caller *caller,
                             const struct manifest_error *why, sd_bus_error *error);

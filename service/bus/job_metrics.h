@@ -16,6 +16,7 @@
 struct core;
 struct job_metrics;
 
+/* 0 or -ENOMEM. */
 int job_metrics_new(struct job_metrics **metrics);
 void job_metrics_free(struct job_metrics *metrics);
 

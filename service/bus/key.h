@@ -23,8 +23,10 @@ struct service;
 #define KEY_MAX      128  /* bytes of one */
 #define KEYS_PER_UID 128
 
+/* 0 or a negative errno. */
 int keys_new(struct keys **keys);
 void keys_free(struct keys *keys);
+/* For the next program, which answers repeated calls as this one would have. */
 void keys_archive(struct service *service, struct archive *archive);
 /* 1 when the call was answered from memory; 0 when it is to be carried out; or the refusal. */
 int key_claim(struct service *service, sd_bus_message *m, struct options *options,
@@ -32,5 +34,6 @@ int key_claim(struct service *service, sd_bus_message *m, struct options *option
 /* For a call that has waited since key_claim(): another one with its key may have been answered. */
 bool key_answers(struct service *service, sd_bus_message *m, const struct options *options,
                  uid_t uid);
+/* Keeps the reply for as long as its key is promised. */
 void key_remember(struct service *service, const struct options *options, uid_t uid,
                   sd_bus_message *reply);

@@ -24,4 +24,5 @@ char *metrics_take(struct metrics *metrics, size_t *size);
 
 void metrics_free(struct metrics *metrics);
 
+/* GetMetrics: the same text that the address of the metrics gives. */
 int method_get_metrics(sd_bus_message *m, void *userdata, sd_bus_error *error);

@@ -12,13 +12,19 @@
 struct child;
 struct service;
 
+/* The caller frees it; NULL without memory. */
 char *path_of_child(const char *id);
+/* NULL if no child has this path. */
 struct child *child_of_path(const struct service *service, const char *path);
+/* For sd-bus: 1 and the object behind the path, or 0. */
 int child_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **found,
                sd_bus_error *error);
+/* For sd-bus: the paths of all children, or an error: a part of them would look
+ * complete. */
 int child_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***nodes,
                     sd_bus_error *error);
 
+/* The same for supervisors, by their paths in the tree. */
 char *path_of_supervisor(const char *path);
 int supervisor_find(sd_bus *bus, const char *path, const char *interface, void *userdata,
                     void **found, sd_bus_error *error);

@@ -8,6 +8,7 @@
 
 struct service;
 
+/* Reload: the answer comes when the manifests are read and applied. */
 int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
 /* Before the program is replaced: calls whose manifests are not there yet are refused. */

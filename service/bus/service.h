@@ -108,7 +108,9 @@ struct service_settings {
 /* Returns 0 or a negative errno. The core is given later, as its sink needs the service first. */
 int service_new(sd_event *event, const struct service_settings *settings,
                 const struct service_hooks *hooks, struct service **service);
+/* Closes the connection, and frees everything. NULL is allowed. */
 void service_free(struct service *service);
+/* From now on the service can answer. */
 void service_attach(struct service *service, struct core *core);
 void service_detach(struct service *service); /* before it goes away */
 

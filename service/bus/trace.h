@@ -27,4 +27,5 @@ void traces_free(struct traces *traces);
 
 /* GetTrace() -> t trace, t size, and ReadTrace(t trace, t offset, u max) -> ay. */
 int method_get_trace(sd_bus_message *m, void *userdata, sd_bus_error *error);
+/* ReadTrace: answers with a piece of the trace; the last piece ends it. */
 int method_read_trace(sd_bus_message *m, void *userdata, sd_bus_error *error);

@@ -36,23 +36,37 @@ struct service;
 #define WAIT_DEFAULT_USEC (UINT64_C(3600) * 1000000)
 #define WAIT_MOST_USEC    (UINT64_C(7) * 24 * 3600 * 1000000)
 
+/* For the effect of a verb. Like the other functions here: 0, and the call is
+ * answered later; -EXFULL if too many calls wait already; -ENOMEM. */
 int wait_for_child(struct service *service, sd_bus_message *m, enum command_verb verb,
                    struct child *child, const struct outcome *outcome, uint64_t wait_usec);
 /* The call is handled again when the record of the child has gone. */
 int wait_until_gone(struct service *service, sd_bus_message *m, const struct child *child,
                     sd_bus_message_handler_t again, uint64_t wait_usec);
+/* Until nothing more will come of the start: the child is up, or the start
+ * failed or was withdrawn. */
 int wait_for_start(struct service *service, sd_bus_message *m, struct child *child,
                    uint64_t wait_usec);
 /* Each member's outcome is that of its moment; the answer comes when all are complete. */
 int wait_for_scope(struct service *service, sd_bus_message *m, enum command_verb verb,
                    const struct outcome *outcomes, size_t count, uint64_t wait_usec);
+/* Until the job is finished. */
 int wait_for_job(struct service *service, sd_bus_message *m, const struct job *job);
+/* The job has been forgotten: callers that wait for it get an error. */
 void waiters_job_gone(struct service *service, const struct job *job);
+/* Until the tree is down. */
 int wait_for_shutdown(struct service *service, sd_bus_message *m, bool idempotent,
                       uint64_t wait_usec);
+/* Until the next program has taken over, which then answers. */
 int wait_for_reexecution(struct service *service, sd_bus_message *m);
+/* The new program could not be executed: the callers get this error. */
 void waiters_refuse_reexecution(struct service *service, const char *why);
+/* For the next program: the calls themselves, and what each waits for. */
 void waiters_archive(struct service *service, struct archive *archive);
+/* Answers all calls whose wait is over. To be called after each turn of the
+ * loop. */
 void waiters_look(struct service *service);
+/* The last moment at which outcomes can be read from the record of the child.
+ */
 void waiters_child_gone(struct service *service, struct child *child);
 void waiters_free(struct service *service);

@@ -36,6 +36,7 @@ static void *allocate(struct conversion *conversion, size_t size)
     return memory;
 }
 
+/* "" without memory, which is remembered: callers need not check. */
 const char *conversion_copy(struct conversion *conversion, const char *text, size_t length)
 {
     assert(conversion && text);
@@ -217,6 +218,7 @@ static const struct entry *look(const struct draft *draft, const char *path)
     return entry;
 }
 
+/* Does nothing if the key is not there. */
 void draft_remove(struct draft *draft, const char *key)
 {
     assert(draft && key);
@@ -270,6 +272,7 @@ void draft_set(struct draft *draft, const char *path, const char *value, const c
         draft_comment(draft, path, comment);
 }
 
+/* A text that is too long for a description becomes a comment. */
 void draft_describe(struct draft *draft, const char *text)
 {
     assert(draft);
@@ -294,6 +297,7 @@ void draft_append(struct draft *draft, const char *path, const char *item)
     entry->text = conversion_copy(draft->conversion, item, strlen(item));
 }
 
+/* An empty list, which says more than none: it replaces a default. */
 void draft_clear(struct draft *draft, const char *path)
 {
     assert(draft && path);
@@ -373,6 +377,7 @@ void draft_append_command(struct draft *draft, const char *path, const char *con
         may->text = "true";
 }
 
+/* An entry of a mapping such as the environment. */
 void draft_map(struct draft *draft, const char *path, const char *key, const char *value)
 {
     assert(draft && path && key && value);
@@ -388,6 +393,7 @@ void draft_map(struct draft *draft, const char *path, const char *key, const cha
         entry->text = conversion_copy(draft->conversion, value, strlen(value));
 }
 
+/* Dependencies on what was not converted are dropped, and listed. */
 static void settle_list(struct draft *draft, const char *key)
 {
     struct entry *list = find_entry(draft->entries, key, strlen(key));
@@ -416,6 +422,7 @@ void conversion_settle(struct conversion *conversion)
     }
 }
 
+/* The same remark about the same lines is made once. */
 void conversion_lose(struct conversion *conversion, struct place place, const char *what,
                      const char *text)
 {

@@ -65,6 +65,7 @@ struct conversion {
     char error[512]; /* of the file that cannot be converted, "FILE:LINE: message" */
 };
 
+/* With all drafts, remarks and texts. */
 void conversion_free(struct conversion *conversion);
 
 /* 0, -ENOMEM or -E2BIG (more than DRAFTS_MAX children, with the error). */
@@ -91,6 +92,7 @@ void draft_describe(struct draft *draft, const char *text); /* NULL: nothing */
 
 /* Appends to a list; the second one only what is not there yet. */
 void draft_append(struct draft *draft, const char *path, const char *item);
+/* Does nothing if the list has the item already. */
 void draft_append_once(struct draft *draft, const char *path, const char *item);
 
 /* An empty list, until something is appended. */
@@ -114,6 +116,7 @@ void draft_comment(struct draft *draft, const char *path, const char *comment);
 /* Takes a key of the first level away. */
 void draft_remove(struct draft *draft, const char *key);
 
+/* Whether this key is set. */
 bool draft_has(const struct draft *draft, const char *path);
 
 /* Whether a scalar is there, and is this. */
@@ -135,4 +138,5 @@ const char *draft_file_name(const struct draft *draft);
 
 /* Prints such a file, or all of them as one. What was lost stands above, as comments. */
 void draft_print(const struct draft *draft, FILE *out);
+/* All drafts as one manifest, with what was lost as comments at its head. */
 void conversion_print(const struct conversion *conversion, FILE *out);

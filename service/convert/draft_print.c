@@ -15,6 +15,8 @@
 
 #define PLAIN_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./@+%=:-"
 
+/* Cautious: whatever a reader of YAML could take for a number, a date or a
+ * comment is quoted. */
 static bool is_plain(const char *text)
 {
     size_t length = strlen(text);
@@ -26,6 +28,7 @@ static bool is_plain(const char *text)
     return text[0] != '-' || isalnum((unsigned char)text[text[1] == '-' ? 2 : 1]);
 }
 
+/* Within double quotes. */
 static void print_escaped(const char *text, FILE *out)
 {
     while (*text) {
@@ -145,6 +148,7 @@ static void print_line_list(const struct entry *list, FILE *out)
     fputc(']', out);
 }
 
+/* A text of several lines, as a block. */
 static void print_script(const char *text, unsigned indent, FILE *out)
 {
     size_t length = strlen(text);
@@ -174,6 +178,7 @@ static void print_block_list(const struct entry *list, unsigned indent, FILE *ou
     }
 }
 
+/* The value, and the comment behind it. */
 static void print_after_colon(const struct entry *entry, FILE *out)
 {
     if (entry->kind == ENTRY_SCALAR) {
@@ -188,6 +193,7 @@ static void print_after_colon(const struct entry *entry, FILE *out)
     }
 }
 
+/* A key with everything below it. */
 static void print_entry(const struct entry *entry, unsigned indent, FILE *out)
 {
     print_text(entry->key, out);
@@ -246,6 +252,7 @@ static void print_children(const struct conversion *conversion, const char *supe
         }
 }
 
+/* Where it was, and what. */
 static void print_remark(const struct remark *remark, FILE *out)
 {
     fputs("#   ", out);
@@ -297,6 +304,7 @@ static void print_lost(const struct conversion *conversion, const struct draft *
     }
 }
 
+/* NULL if the draft is printed in the file of another. */
 const char *draft_file_name(const struct draft *draft)
 {
     assert(draft);

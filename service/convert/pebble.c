@@ -1,9 +1,15 @@
+/*
+ * Pebble layers. Services and their checks become children; a check that
+ * restarts a service becomes that child's health check. Settings without a
+ * counterpart are listed, with their lines.
+ */
 #include "convert/pebble.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
 
+/* Compose files have services, too: what only Pebble knows decides. */
 bool pebble_is(const struct node *root)
 {
     assert(root);
@@ -42,6 +48,7 @@ static int take_command(const struct yaml_file *file, const struct node *service
     return 0;
 }
 
+/* "before" is the other service's "after", so both drafts must exist by now. */
 static void take_relations(const struct yaml_file *file, const struct node *service,
                            const char *key, struct draft *draft)
 {
@@ -81,6 +88,8 @@ static void take_restart(struct draft *draft, const char *success, const char *f
     }
 }
 
+/* What happens after success and after failure, the backoff between, and the
+ * time to stop. */
 static void take_policy(const struct yaml_file *file, const struct node *service,
                         struct draft *draft)
 {
@@ -101,6 +110,8 @@ static void take_policy(const struct yaml_file *file, const struct node *service
     carry(file, service, draft, "kill-delay", "stop.timeout");
 }
 
+/* One service. A child has one health check: the first that the service
+ * names. */
 static int take_service(const struct yaml_file *file, const struct node *service,
                         struct draft *draft)
 {
@@ -128,6 +139,8 @@ static int take_service(const struct yaml_file *file, const struct node *service
 
 /* ---- checks ---------------------------------------------------------------------------------- */
 
+/* A check becomes a health check of the child. Pebble asks over HTTP by itself;
+ * here curl does it. */
 static void put_check(const struct yaml_file *file, const struct node *check, struct draft *draft)
 {
     const struct node *tcp = yaml_find(check, "tcp"), *http = yaml_find(check, "http"),
@@ -193,6 +206,7 @@ static void start_what_is_required(const struct yaml_file *file, const struct no
     }
 }
 
+/* Drafts are made for all services first, since each may name a later one. */
 int pebble_convert(const struct yaml_file *file, const struct node *root)
 {
     const struct node *services = yaml_find(root, "services"), *checks = yaml_find(root, "checks");

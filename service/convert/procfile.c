@@ -1,3 +1,7 @@
+/*
+ * Procfiles, as foreman and Heroku read them: a name and a command of the shell
+ * on each line. Each process gets a port of its own by the rule of foreman.
+ */
 #include "convert/procfile.h"
 
 #include "convert/source.h"
@@ -26,6 +30,8 @@ static size_t name_length(const char *line, size_t length)
     return n < length && line[n] == ':' ? n : 0;
 }
 
+/* One process. A command without special characters is executed by the shell,
+ * so that signals reach the program itself. */
 static int take_line(struct conversion *c, struct place place, const char *folder, const char *line,
                      size_t length, size_t number)
 {
@@ -65,6 +71,7 @@ static const char *folder_of(struct conversion *c, const char *path)
     return conversion_copy(c, resolved, strlen(resolved));
 }
 
+/* Line by line, with the number of the line for messages. */
 int procfile_convert(struct conversion *conversion, const char *path)
 {
     struct place place = {path, 0};

@@ -1,3 +1,8 @@
+/*
+ * Folders with a `run` file, as daemontools, runit and s6 have them. What these
+ * programs do by default, such as restarting without a limit after a second, is
+ * written out in the manifest, so that a converted child behaves as before.
+ */
 #include "convert/run_folder.h"
 
 #include "convert/source.h"
@@ -68,6 +73,7 @@ static void take_dependencies(const struct folder *folder)
     free(entries);
 }
 
+/* The files beside `run` are settings, each with one value. */
 static void take_files(const struct folder *folder)
 {
     const char *signal = line_in(folder, "down-signal"),
@@ -108,6 +114,7 @@ static void take_files(const struct folder *folder)
     take_dependencies(folder);
 }
 
+/* One service. The program of a oneshot of s6-rc is a line of execline. */
 static int take_folder(struct conversion *c, const char *path, const char *program)
 {
     struct folder folder = {.conversion = c, .path = path};
@@ -133,6 +140,7 @@ static int take_one(struct conversion *c, const char *path, bool *is_service)
     return *is_service ? take_folder(c, path, has(&folder, "run") ? "run" : "up") : 0;
 }
 
+/* The folder itself, or all folders in it. */
 int run_folder_convert(struct conversion *conversion, const char *path)
 {
     char resolved[PATH_MAX];

@@ -1,3 +1,7 @@
+/*
+ * Reading files of other programs: whole texts, and settings in sections
+ * (systemd, supervisord), which differ in comments and continued lines.
+ */
 #include "convert/source.h"
 
 #include "core/vocabulary/text.h"
@@ -53,6 +57,8 @@ static const char *find_invalid(const char *text, size_t length)
     return NULL;
 }
 
+/* Refuses what is too large, or no UTF-8. A byte order mark at the beginning is
+ * left out. */
 int source_read(struct conversion *conversion, const char *path, const char **text)
 {
     assert(conversion && path && text);
@@ -88,6 +94,7 @@ struct reading {
     struct setting **list; /* where the next one goes */
 };
 
+/* Without blanks at both ends. */
 static const char *trimmed(struct conversion *conversion, const char *text, size_t length)
 {
     while (length > 0 && isspace((unsigned char)text[length - 1]))
@@ -108,6 +115,7 @@ static size_t comment_at(const char *text, size_t length)
     return length;
 }
 
+/* The name between the brackets. */
 static int take_section(struct reading *r, const char *line, size_t length)
 {
     const char *end = memchr(line, ']', length);
@@ -120,6 +128,8 @@ static int take_section(struct reading *r, const char *line, size_t length)
     return 0;
 }
 
+/* KEY=VALUE. What systemd ignores with a warning is listed as lost, and is no
+ * error. */
 static int take_setting(struct reading *r, const char *line, size_t length)
 {
     struct conversion *c = r->conversion;
@@ -149,6 +159,8 @@ static int take_setting(struct reading *r, const char *line, size_t length)
     return 0;
 }
 
+/* One line, without comments. In supervisord an indented line continues the
+ * value before. */
 static int take_line(struct reading *r, const char *line, size_t length)
 {
     bool indented = length > 0 && isspace((unsigned char)line[0]);
@@ -204,6 +216,7 @@ static size_t join(const char *from, const char **end, char **joined)
     return lines;
 }
 
+/* Appends to the list, so that several files can be read into one. */
 int source_settings(struct conversion *conversion, enum settings_dialect dialect, const char *file,
                     const char *text, struct setting **list)
 {
@@ -231,6 +244,7 @@ int source_settings(struct conversion *conversion, enum settings_dialect dialect
     return r < 0 ? r : conversion_result(conversion);
 }
 
+/* The last one counts, as in these programs. */
 const struct setting *source_setting(const struct setting *list, const char *section,
                                      const char *key)
 {

@@ -1,3 +1,8 @@
+/*
+ * Configurations of supervisord. Each process of a program becomes a child, a
+ * group becomes a supervisor, and expressions such as %(process_num)02d are
+ * worked out.
+ */
 #include "convert/supervisord.h"
 
 #include "convert/source.h"
@@ -50,6 +55,7 @@ static void put_number(FILE *out, const char *format, uint64_t number)
     fprintf(out, "%0*" PRIu64, width < 20 ? width : 20, number);
 }
 
+/* The variables that supervisord knows in expressions. */
 static bool put_variable(const struct program *p, FILE *out, const char *name, size_t length,
                          const char *format)
 {
@@ -89,6 +95,7 @@ static size_t put_expression(const struct program *p, const struct setting *sett
     return 1;
 }
 
+/* The value with its expressions worked out. */
 static const char *expand(const struct program *p, const struct setting *setting)
 {
     char *text = NULL;
@@ -111,6 +118,7 @@ static const char *expand(const struct program *p, const struct setting *setting
     return copy;
 }
 
+/* The words that supervisord takes for true. */
 static bool truth(const struct setting *setting, bool missing)
 {
     static const char *const yes[] = {"true", "yes", "on", "1"};
@@ -144,6 +152,8 @@ static void set_number(const struct program *p, const char *path, uint64_t value
 
 /* ---- the keys -------------------------------------------------------------------------------- */
 
+/* Programs without a path are found by env(1), since exec here takes no
+ * other. */
 static int take_command(struct program *p)
 {
     const struct setting *command = get(p, "command");
@@ -162,6 +172,8 @@ static int take_command(struct program *p)
     return 0;
 }
 
+/* startsecs and startretries have no exact counterpart: the limit is written so
+ * that it gives up in about the same cases, with a remark. */
 static void take_restart(struct program *p)
 {
     const struct setting *policy = get(p, "autorestart"), *retries = get(p, "startretries"),
@@ -199,6 +211,7 @@ static void take_restart(struct program *p)
         lose(p, codes, "0 is a success, too");
 }
 
+/* Signal, time and whether the whole group is meant. */
 static void take_stop(struct program *p)
 {
     const struct setting *signal = get(p, "stopsignal"), *wait = get(p, "stopwaitsecs"),
@@ -218,6 +231,7 @@ static void take_stop(struct program *p)
         draft_set(p->draft, "stop.kill_mode", "main", NULL);
 }
 
+/* Files are rotated here by the same sizes and numbers. */
 static void take_output(struct program *p)
 {
     const struct setting *file = get(p, "stdout_logfile"), *error = get(p, "stderr_logfile"),
@@ -273,6 +287,7 @@ static void take_environment(struct program *p)
     }
 }
 
+/* What is carried over as it is, and what is lost, with the reason. */
 static void take_rest(struct program *p)
 {
     static const struct {
@@ -330,6 +345,7 @@ static const char *const known_keys[] = {"command",
                                          "stdout_syslog",
                                          "stderr_syslog"};
 
+/* Every setting is either kept or listed; none is dropped in silence. */
 static void tell_unknown(const struct program *p)
 {
     for (const struct setting *s = p->settings; s; s = s->next) {
@@ -345,6 +361,7 @@ static void tell_unknown(const struct program *p)
 
 /* ---- sections -------------------------------------------------------------------------------- */
 
+/* The group that lists this program, or NULL. */
 static const char *find_group(struct conversion *c, const struct setting *settings,
                               const char *program)
 {
@@ -363,6 +380,7 @@ static const char *find_group(struct conversion *c, const struct setting *settin
     return NULL;
 }
 
+/* One process of a program with several. */
 static int take_process(struct program *p, struct place place, bool several)
 {
     const struct setting *name = get(p, "process_name");
@@ -385,6 +403,7 @@ static int take_process(struct program *p, struct place place, bool several)
     return conversion_result(p->conversion);
 }
 
+/* Names and ports of several processes follow numprocs_start. */
 static int take_program(struct conversion *c, const struct setting *settings,
                         const struct setting *first, const char *here)
 {
@@ -429,6 +448,7 @@ static bool begins_section(const struct setting *settings, const struct setting 
     return true;
 }
 
+/* Sections about supervisord itself have no counterpart. */
 static int take_sections(struct conversion *c, const struct setting *settings, const char *here)
 {
     static const char *const ignored[] = {"supervisord", "unix_http_server", "supervisorctl",
@@ -462,6 +482,7 @@ static int read_settings(struct conversion *c, const char *path, struct setting 
     return r < 0 ? r : source_settings(c, SETTINGS_SUPERVISORD, name, text, settings);
 }
 
+/* The files of [include], as patterns relative to the configuration. */
 static int read_included(struct conversion *c, const char *here, struct setting **settings)
 {
     const struct setting *files = source_setting(*settings, "include", "files");
@@ -483,6 +504,7 @@ static int read_included(struct conversion *c, const char *here, struct setting 
     return r;
 }
 
+/* `here` in expressions is the folder of the configuration. */
 int supervisord_convert(struct conversion *conversion, const char *path)
 {
     struct setting *settings = NULL;

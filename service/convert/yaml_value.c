@@ -1,3 +1,7 @@
+/*
+ * Values of YAML files as the programs that read them understand them:
+ * variables in texts, commands as text or list, durations, environments.
+ */
 #include "convert/yaml_value.h"
 
 #include <assert.h>
@@ -64,6 +68,8 @@ static size_t put_variable(const struct yaml_file *file, const struct node *node
     return (size_t)(end - at) + braces;
 }
 
+/* Variables of the environment in which proctorctl runs; Compose does the same
+ * when it starts. */
 static const char *interpolate(const struct yaml_file *file, const struct node *node)
 {
     char *text = NULL;
@@ -116,6 +122,7 @@ struct words yaml_list(const struct yaml_file *file, const struct node *node)
     return words;
 }
 
+/* A text is split as a shell would split it; a list is taken as it is. */
 int yaml_command(const struct yaml_file *file, const struct node *node, struct words *words)
 {
     assert(file && words);
@@ -130,6 +137,7 @@ int yaml_command(const struct yaml_file *file, const struct node *node, struct w
     return 0;
 }
 
+/* Programs without a path are found by env(1). */
 void yaml_put_exec(const struct yaml_file *file, struct draft *draft, const char *path,
                    const struct words *words)
 {
@@ -144,6 +152,7 @@ void yaml_put_exec(const struct yaml_file *file, struct draft *draft, const char
         draft_comment(draft, path, "found in the PATH of the child");
 }
 
+/* "1m30s" is "1m 30s" in a manifest. */
 const char *yaml_duration(const struct yaml_file *file, const struct node *node)
 {
     const char *text = yaml_text(file, node);
@@ -159,6 +168,8 @@ const char *yaml_duration(const struct yaml_file *file, const struct node *node)
     return conversion_copy(file->conversion, spaced, n);
 }
 
+/* A variable without a value would be taken from the environment, which no
+ * child inherits here. */
 static void put_variable_of(const struct yaml_file *file, struct draft *draft,
                             const struct pair *pair)
 {
@@ -175,6 +186,7 @@ static void put_variable_of(const struct yaml_file *file, struct draft *draft,
                   "nothing of proctord's environment goes to a child: write its value");
 }
 
+/* As a mapping, or as a list of NAME=VALUE. */
 void yaml_put_environment(const struct yaml_file *file, struct draft *draft,
                           const struct node *node)
 {

@@ -23,6 +23,7 @@ int json_value(struct json *json, sd_bus_message *m, const char *const *absent);
 
 /* '{' or '[', and its end. Between them, before each value, json_key() or json_item(). */
 void json_open(struct json *json, char bracket);
+/* Ends what json_open() began; bracket: the closing one. */
 void json_close(struct json *json, char bracket);
 void json_key(struct json *json, const char *key); /* written in snake_case */
 void json_item(struct json *json);
@@ -31,4 +32,5 @@ void json_item(struct json *json);
 void json_text(FILE *out, const char *text);
 void json_bytes(FILE *out, const char *text, size_t size); /* the same; may hold zeros */
 void json_number(FILE *out, uint64_t number);
+/* true or false. */
 void json_flag(FILE *out, bool flag);

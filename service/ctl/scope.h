@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+/* Whether the id ends with a slash. */
 bool scope_is_meant(const char *id);
 
 /* Carries out the verb of the method that names a child; returns the worst exit code. */

@@ -68,6 +68,7 @@ void top_arrange(struct top *top); /* filter and order */
 struct top_row *top_selected(struct top *top);
 void top_select(struct top *top, long by); /* so many further down */
 const char *top_sort_name(enum sort sort);
+/* With all hosts and rows. */
 void top_free(struct top *top);
 
 /* The last line: an outcome, or what is wrong. */
@@ -75,12 +76,14 @@ void top_say(struct top *top, bool bad, const char *text);
 
 /* top_hosts.c. Connects to all that are named; they are rows until they have answered. */
 int top_hosts_open(struct top *top);
+/* Looks at what each host has sent. */
 void top_hosts_look(struct top *top);
 bool top_hosts_turn(struct top *top); /* to that of the selected row; false: it cannot be asked */
 void top_hosts_close(struct top *top);
 
 /* top_screen.c */
 int screen_open(const struct client *client);
+/* The whole screen; ncurses sends what has changed. */
 void screen_draw(struct top *top);
 size_t screen_rows(const struct top *top); /* how many fit */
 void screen_close(void);

@@ -11,5 +11,7 @@ struct arena {
 
 /* Zeroed memory, or NULL. */
 void *arena_allocate(struct arena *arena, size_t size);
+/* Adds a null byte. NULL without memory. */
 char *arena_copy(struct arena *arena, const char *text, size_t length);
+/* Everything that was allocated from it becomes invalid. */
 void arena_free(struct arena *arena);

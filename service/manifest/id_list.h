@@ -6,5 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* By bytes, in place. */
 void id_list_sort(const char **ids, size_t count);
+/* The list must be sorted. */
 bool id_list_has(const char *const *ids, size_t count, const char *id);

@@ -37,8 +37,9 @@ void manifest_free(struct manifest *manifest);
 struct mistakes;
 
 /*
- * The same, and continues behind a mistake: each is noted. Returns 0 as well if there are some; then
- * children and supervisors that could not be read have their names only, and are not to be run.
+ * The same, and continues behind a mistake: each is noted. Returns 0 as well if there are some;
+ * then children and supervisors that could not be read have their names only, and are not to be
+ * run.
  */
 int manifest_parse_all(const char *text, size_t length, const char *path, struct mistakes *mistakes,
                        struct manifest **manifest, struct manifest_error *error);

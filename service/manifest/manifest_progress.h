@@ -14,6 +14,7 @@ struct manifest_progress {
     unsigned steps; /* how many paths it has come to */
 };
 
+/* From the reading thread: this file is read now. */
 void manifest_progress_note(struct manifest_progress *progress, const char *path);
 unsigned manifest_progress_read(struct manifest_progress *progress,
                                 char path[MANIFEST_PROGRESS_MAX]);

@@ -45,6 +45,7 @@ int manifest_set_load(const char *const *paths, size_t count, bool optional,
 int manifest_set_load_all(const char *const *paths, size_t count, bool optional,
                           struct mistakes *mistakes, struct manifest_set **set,
                           struct error *error);
+/* NULL is allowed. */
 void manifest_set_free(struct manifest_set *set);
 /* Tries the set alone, which takes as long as it is large: a reload need not do it again in the
  * loop. May be called beside it. What is wrong is said by the reload. */
@@ -52,8 +53,10 @@ void manifest_set_prepare(struct manifest_set *set);
 bool manifest_set_is_sound(
     const struct manifest_set *set); /* it was tried, and is without mistake */
 size_t manifest_set_count(const struct manifest_set *set);
+/* In the order of the files. Belongs to the set. */
 const struct child_declaration *manifest_set_declaration(const struct manifest_set *set, size_t i);
 
+/* Whether a child with this id is declared. */
 bool manifest_set_has(const struct manifest_set *set, const char *id);
 
 /* The tree that it declares; the root first among the supervisors. */

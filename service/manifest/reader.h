@@ -122,6 +122,7 @@ int reader_line(struct reader *reader, const struct node *node, size_t max, cons
 /* A text that is not empty, in the arena. */
 int reader_text(struct reader *reader, const struct node *node, const char **text);
 
+/* Each returns 0, or a negative errno with the error in the reader. */
 int reader_u32(struct reader *reader, const struct node *node, uint64_t max, uint32_t *number);
 
 /* Calls `read` for each item of a list, with the path set to it. */
@@ -147,4 +148,5 @@ int reader_bool(struct reader *reader, const struct node *node, bool *value);
 
 /* Extends the path while something below a key is read; restore with the value returned. */
 size_t reader_enter(struct reader *reader, const char *key);
+/* Shortens the path in messages to what it was before reader_enter(). */
 void reader_leave(struct reader *reader, size_t mark);
