@@ -35,9 +35,11 @@ struct authority {
     uint32_t n_asked;
 };
 
+/* delay_nsec: the time between a question and its answer. */
 void authority_init(struct authority *authority, enum authority_manner manner, uint64_t delay_nsec);
 /* The bus is there, or NULL: it has gone. */
 void authority_join(struct authority *authority, struct broker *broker);
+/* Leaves the bus. Questions that are open get no answer from it. */
 void authority_end(struct authority *authority);
 /* Takes what has come and answers what is due. Returns whether it has done anything. */
 bool authority_run(struct authority *authority, uint64_t now_nsec);

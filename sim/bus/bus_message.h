@@ -36,4 +36,5 @@ size_t bus_message_size(const uint8_t *data, size_t size);
 int bus_message_parse(struct bus_message *message, const uint8_t *data, size_t size);
 /* Appends the message. */
 void bus_message_write(const struct bus_message *message, struct bytes *to);
+/* A reader of the body, in the byte order of the message. */
 struct wire_reader bus_message_read(const struct bus_message *message);

@@ -12,6 +12,7 @@ struct bytes {
     size_t size, room;
 };
 
+/* Appends. There is always enough memory, or the program ends. */
 void bytes_add(struct bytes *bytes, const void *data, size_t size);
 void bytes_add_zeros(struct bytes *bytes, size_t count);
 /* Removes count bytes at the beginning. */

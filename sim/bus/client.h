@@ -61,6 +61,7 @@ struct client {
     char last_error[200];
 };
 
+/* The plan is copied. The client connects when its time has come. */
 struct client *client_new(const struct client_plan *plan);
 void client_free(struct client *client);
 /* The bus is there, or NULL: it has gone. */

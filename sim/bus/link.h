@@ -52,6 +52,7 @@ struct link {
     uint64_t n_unwanted; /* replies that nobody waits for: a second one, or to no call */
 };
 
+/* The identity is that of the other end, as the kernel would report it. */
 struct link *link_new(const struct link_credentials *credentials);
 /* Hands what it has of descriptors to release. */
 void link_free(struct link *link, void (*release)(void *userdata, int descriptor), void *userdata);
@@ -59,6 +60,7 @@ void link_free(struct link *link, void (*release)(void *userdata, int descriptor
 bool link_is_active(const struct link *link);
 /* Queues bytes; descriptors become the link's. */
 void link_send(struct link *link, const struct bytes *bytes, const int *descriptors, size_t count);
+/* The broker reads nothing more from it; broker_disconnect() frees it. */
 void link_close(struct link *link);
 
 /* ---- for the peer's end of the socket -------------------------------------------------------- */
@@ -68,6 +70,7 @@ size_t link_output(const struct link *link, const uint8_t **bytes);
 /* The descriptors that go with the first of these bytes; they are the caller's after link_sent().
  */
 size_t link_output_descriptors(const struct link *link, const int **descriptors);
+/* count: bytes of the first parcel that have gone. */
 void link_sent(struct link *link, size_t count);
 /* Nothing more will come: the socket is to be closed. */
 bool link_is_closed(const struct link *link);

@@ -24,7 +24,9 @@ struct match_rule {
 
 /* text: at most MATCH_RULE_MAX bytes. Returns NULL, with the reason in error, if it is no rule. */
 struct match_rule *match_rule_parse(const char *text, char *error, size_t size);
+/* NULL is allowed. */
 void match_rule_free(struct match_rule *rule);
+/* Whether both let the same messages through, written in whatever order. */
 bool match_rule_equals(const struct match_rule *a, const struct match_rule *b);
 /* Everything but the sender, of which only the broker knows the names. */
 bool match_rule_fits(const struct match_rule *rule, const struct bus_message *message);

@@ -43,6 +43,7 @@ struct name_table {
     void *userdata;
 };
 
+/* NULL if no link owns the name or waits for it. */
 struct name *name_find(const struct name_table *table, const char *text);
 /* NULL: it is not owned. */
 struct link *name_owner_of(const struct name_table *table, const char *text);

@@ -18,6 +18,8 @@ struct wire_writer {
     bool big;     /* big endian */
 };
 
+/* Adds zeros up to the next multiple of `alignment`, counted from the start of
+ * the message. */
 void wire_align(struct wire_writer *writer, size_t alignment);
 void wire_write_byte(struct wire_writer *writer, uint8_t value);
 void wire_write_u32(struct wire_writer *writer, uint32_t value);
@@ -38,11 +40,13 @@ struct wire_reader {
 
 /* Padding must be zero. */
 void wire_skip_padding(struct wire_reader *reader, size_t alignment);
+/* Reading beyond the end answers 0 and sets `failed`. */
 uint8_t wire_read_byte(struct wire_reader *reader);
 uint32_t wire_read_u32(struct wire_reader *reader);
 uint64_t wire_read_u64(struct wire_reader *reader);
 /* Valid as long as the data. Checks the length, the end and UTF-8. */
 const char *wire_read_string(struct wire_reader *reader);
+/* "" if there is none; the text belongs to the message. */
 const char *wire_read_signature(struct wire_reader *reader);
 /* Returns where the array ends. */
 size_t wire_read_array(struct wire_reader *reader, size_t alignment);

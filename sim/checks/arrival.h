@@ -6,6 +6,7 @@
 
 #include "world/world.h"
 
+/* At the end of a run, when nothing is planned any more. */
 void checks_at_the_end(struct world *world);
 
 /* When a new daemon has taken over: each that is to stop has been told, though the one before may

@@ -9,6 +9,8 @@
 
 /* As the core's ports are called. */
 void checks_start(struct world *world, struct actor *actor, struct attempt_id id);
+/* Before the model carries out a call of the core: whether it was allowed now.
+ */
 void checks_cancel(struct world *world, struct actor *actor, struct process *process);
 void checks_abort(struct world *world, struct actor *actor, struct process *process);
 void checks_escalate(struct world *world, struct actor *actor, const struct process *process);

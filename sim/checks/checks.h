@@ -15,5 +15,7 @@ struct checks_before {
     struct child copy; /* where stale */
     struct seldom_copy seldom;
 };
+/* Around each input: keeps what must not change by it. */
 void checks_before(struct world *world, const struct report *report, struct checks_before *before);
+/* Runs all checks; the first that fails is the verdict of the world. */
 void checks_after(struct world *world, const struct checks_before *before);

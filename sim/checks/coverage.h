@@ -30,5 +30,7 @@ enum coverage_draw {
 };
 
 const char *coverage_draw_to_string(int draw);
+/* Notes that the swarm has drawn this. */
 void coverage_drew(struct world *world, int draw);
+/* Notes the state of the child and of its core. */
 void coverage_mark(struct world *world, const struct child *child);

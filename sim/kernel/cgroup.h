@@ -49,9 +49,11 @@ struct cgroup {
     mode_t mode;
 };
 
+/* With a root group. The profile is copied. */
 struct cgroup_tree *cgroup_tree_new(const struct cgroup_profile *profile, struct chance *chance);
 void cgroup_tree_free(struct cgroup_tree *tree);
 const struct cgroup_profile *cgroup_tree_profile(const struct cgroup_tree *tree);
+/* Belongs to the tree. */
 struct cgroup *cgroup_root(struct cgroup_tree *tree);
 
 /* All return 0 or a negative errno. */
@@ -60,6 +62,7 @@ int cgroup_remove(struct cgroup *cgroup); /* -EBUSY: there are processes or cgro
 struct cgroup *cgroup_find(struct cgroup *parent, const char *name);
 int cgroup_attach(struct cgroup *cgroup, struct task *task); /* a write to cgroup.procs */
 int cgroup_kill(struct cgroup *cgroup);
+/* 0, or -ENODEV if the group was removed. */
 int cgroup_freeze(struct cgroup *cgroup, bool freeze);
 /* The OOM killer strikes: the largest one, by chance among equals. NULL: nobody is in it. */
 struct task *cgroup_oom(struct cgroup *cgroup);
@@ -67,8 +70,11 @@ struct task *cgroup_oom(struct cgroup *cgroup);
 char *cgroup_path(const struct cgroup *cgroup);
 /* What was told late is told now. True: something was. */
 bool cgroup_tell(struct cgroup_tree *tree);
+/* As cgroup.events reports it: whether a process is in the group or below it.
+ */
 bool cgroup_is_populated(const struct cgroup *cgroup);
 
+/* A group that was removed stays in memory until it is released. */
 struct cgroup *cgroup_hold(struct cgroup *cgroup);
 void cgroup_release(struct cgroup *cgroup);
 

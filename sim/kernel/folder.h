@@ -15,6 +15,7 @@ void folder_keep_change(struct inode *folder, uint64_t change);
 
 /* The entry at a place, of those that are visible. NULL: there are fewer. */
 const struct folder_entry *folder_at(const struct inode *folder, size_t place);
+/* As rmdir() sees it: what is only on the disk does not count. */
 bool folder_is_empty(const struct inode *folder);
 
 /* Its names are durable, and with them what changed together with them elsewhere. */

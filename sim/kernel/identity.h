@@ -17,7 +17,9 @@ struct identity {
     gid_t groups[IDENTITY_GROUPS_MAX];
 };
 
+/* The superuser, to which permissions do not apply. */
 bool identity_is_super(const struct identity *identity);
+/* Its own group, or one of the others. */
 bool identity_has_group(const struct identity *identity, gid_t group);
 
 /* R_OK, W_OK and X_OK, as the mode, the owner and the group of a file have it. */

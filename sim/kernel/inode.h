@@ -70,6 +70,7 @@ struct inode {
     void (*detach)(struct inode *inode); /* called before it is freed; may be NULL */
 };
 
+/* Returns it with one reference and no name. */
 struct inode *inode_new(struct volume *volume, mode_t mode, uid_t owner, gid_t group);
 struct inode *inode_hold(struct inode *inode);
 void inode_release(struct inode *inode); /* the last one frees it; NULL is allowed */

@@ -31,19 +31,29 @@ int file_open(struct task *task, struct inode *at, const char *path, int flags, 
 int file_open_inode(struct task *task, struct inode *inode, int flags, struct open_file **file);
 /* A file without a name in a memory file system. */
 int file_open_memory(struct task *task, struct volume *volume, int flags, struct open_file **file);
+/* Each duplicate of a descriptor holds the file; file_release() gives it back.
+ */
 struct open_file *file_hold(struct open_file *file);
 void file_release(struct open_file *file); /* the last one closes it, and gives up its lock */
 
 /* Bytes, or a negative errno. */
 ssize_t file_read(struct task *task, struct open_file *file, void *bytes, size_t size);
+/* How much was read, 0 at the end; -EBADF, -EISDIR or -EIO. */
 ssize_t file_read_at(struct task *task, struct open_file *file, void *bytes, size_t size,
                      uint64_t offset);
+/* At the position of the file, which moves by what was written. */
 ssize_t file_write(struct task *task, struct open_file *file, const void *bytes, size_t size);
+/* How much was written, which a fault may make less; -EBADF, -ENOSPC, -EIO or
+ * -EFBIG. */
 ssize_t file_write_at(struct task *task, struct open_file *file, const void *bytes, size_t size,
                       uint64_t offset);
+/* The new position, or -EINVAL before the beginning. */
 int64_t file_seek(struct open_file *file, int64_t offset, int whence);
+/* 0 or a negative errno. */
 int file_truncate(struct task *task, struct open_file *file, uint64_t size);
+/* Makes the file at least so large: later writes find room. */
 int file_allocate(struct task *task, struct open_file *file, uint64_t offset, uint64_t size);
+/* 0 or -EIO; only_data makes no difference here. */
 int file_sync(struct task *task, struct open_file *file, bool only_data);
 
 /* LOCK_SH, LOCK_EX, LOCK_UN, with LOCK_NB. Without it -EAGAIN means: it would wait; ask again when

@@ -34,4 +34,5 @@ struct proc_settings {
     struct chance *chance;
 };
 
+/* A volume to be mounted; the settings are copied. */
 struct volume *proc_files_new(const struct proc_settings *settings, dev_t device);

@@ -84,6 +84,7 @@ struct proc_kind {
 extern const struct proc_kind proc_kinds[PROC_KINDS];
 
 struct proc_node *proc_node_of(const struct inode *inode);
+/* Whether files that only the owner may read are open to the caller. */
 bool proc_may_look(const struct task *caller, const struct task *task);
 /* Its memory is gone: the thread has ended. */
 bool proc_has_no_memory(const struct proc_node *node);

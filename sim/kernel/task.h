@@ -115,6 +115,7 @@ struct task_profile {
     uint16_t late_death; /* per mille: what a signal ends continues until task_table_proceed() */
 };
 
+/* The ports are called when anything happens to a process; NULL: none are. */
 struct task_table *task_table_new(const struct task_profile *profile,
                                   const struct task_ports *ports, struct chance *chance);
 void task_table_free(struct task_table *table);
@@ -132,6 +133,7 @@ struct task_birth {
 /* Returns 0 or a negative errno. The child has one thread, which has thread's mask. It holds
  * nothing of parent's descriptors: these are the caller's. */
 int task_fork(struct thread *parent, const struct task_birth *birth, struct task **child);
+/* 0, or -EAGAIN without a free number or room in the cgroup. */
 int task_add_thread(struct task *task, struct thread **thread);
 
 /* One string after the other with a NUL behind each. The other threads are gone; handlers are the
@@ -144,6 +146,7 @@ void task_exit(struct task *task, int code);                   /* exit_group(2) 
 void task_die(struct task *task, int signal, bool dumps_core); /* by a signal */
 void thread_exit(struct thread *thread, int code); /* the last one ends its task, with this code */
 
+/* A process that is stuck in the kernel neither runs nor dies. */
 void task_set_stuck(struct task *task, bool stuck);
 /* It runs: it is neither stopped, frozen, stuck nor at its end. */
 bool task_may_run(const struct task *task);
@@ -157,6 +160,7 @@ void task_table_power_off(struct task_table *table);
 struct task *task_find(const struct task_table *table, pid_t pid);
 struct thread *task_thread(const struct task *task, pid_t id); /* with an ended main thread */
 struct thread *task_find_thread(const struct task_table *table, pid_t id);
+/* In the order of their numbers. */
 struct task *task_first(const struct task_table *table);
 static inline bool task_is_alive(const struct task *task)
 {
@@ -164,13 +168,17 @@ static inline bool task_is_alive(const struct task *task)
 }
 size_t task_count(const struct task_table *table); /* alive */
 
+/* The record stays after the process was waited for. */
 struct task *task_hold(struct task *task);
 void task_release(struct task *task);
 
 /* All return 0 or a negative errno. */
 int task_new_session(struct task *task, pid_t *session);
+/* As setpgid(); 0 or -EINVAL, -ESRCH, -EPERM, -EACCES. */
 int task_set_group(struct task *task, pid_t pid, pid_t group);
+/* As getpgid(); 0 or -ESRCH. */
 int task_get_group(const struct task *task, pid_t pid, pid_t *group);
+/* As getsid(); 0 or -ESRCH. */
 int task_get_session(const struct task *task, pid_t pid, pid_t *session);
 
 /* Who gets the children of those that end: the nearest subreaper above, else PID 1. */

@@ -35,6 +35,8 @@ void task_reap(struct task *task);
 
 /* Its parent hears that it has ended, stopped or continued. */
 void task_tell_parent(struct task *task, int code);
+/* What waiting for this child, and SIGCHLD, report. code: CLD_STOPPED,
+ * CLD_CONTINUED, or how it ended. */
 siginfo_t task_child_info(const struct task *task, int code);
 
 /* Whether the parent does not want to know of ends. */
@@ -50,6 +52,8 @@ void session_orphan_group(struct task *task, const struct task *parent);
 /* cgroup.c: membership. */
 int cgroup_charge(const struct cgroup *cgroup); /* pids.max: 0 or -EAGAIN */
 void cgroup_enter(struct cgroup *cgroup, struct task *task);
+/* When the process ends. Its group may become empty by this. */
 void cgroup_leave(struct task *task);
 bool cgroup_kills_at_birth(const struct cgroup *from, const struct cgroup *into);
+/* Whether this group, or one above it, is frozen. */
 bool cgroup_is_frozen(const struct cgroup *cgroup);

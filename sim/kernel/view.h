@@ -20,6 +20,7 @@ struct view_text {
 void view_add(struct view_text *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void view_add_bytes(struct view_text *text, const void *bytes, size_t size);
+/* The text is empty afterwards, and can be used again. */
 void view_text_free(struct view_text *text);
 
 /* All return 0 or a negative errno; a port that is NULL: -EPERM. caller: who makes the call. */

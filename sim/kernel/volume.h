@@ -49,6 +49,7 @@ struct volume {
     long magic;       /* of statfs(2) */
 };
 
+/* With an empty root folder. device: what stat() reports. */
 struct volume *volume_new(enum volume_kind kind, struct chance *chance, dev_t device);
 /* All open files and working folders must have gone. */
 void volume_free(struct volume *volume);
@@ -84,9 +85,14 @@ int path_parent(struct task *task, struct inode *at, const char *path, struct in
 /* What realpath(3) and getcwd(2) say. The text is allocated. -ENOENT: it was removed. */
 int path_of(struct task *task, const struct inode *inode, char **text);
 
+/* 0; there is no time of the last access. */
 int path_stat(struct task *task, const struct inode *inode, struct stat *status);
+/* 0 or -EACCES. */
 int path_access(struct task *task, const struct inode *inode, int wish);
+/* Like the system calls of these names, all return 0 or a negative errno; at:
+ * NULL for the folder of the process. */
 int path_make_folder(struct task *task, struct inode *at, const char *path, mode_t mode);
+/* made: held for the caller, or NULL. */
 int path_make_node(struct task *task, struct inode *at, const char *path, mode_t mode, dev_t device,
                    struct inode **made); /* made: a reference; may be NULL. mkfifo, bind(2) */
 int path_symlink(struct task *task, const char *text, struct inode *at, const char *path);
@@ -94,9 +100,12 @@ int path_link(struct task *task, struct inode *from_at, const char *from, struct
               const char *to);
 int path_unlink(struct task *task, struct inode *at, const char *path);
 int path_remove_folder(struct task *task, struct inode *at, const char *path);
+/* flags: RENAME_NOREPLACE and RENAME_EXCHANGE. */
 int path_rename(struct task *task, struct inode *from_at, const char *from, struct inode *to_at,
                 const char *to, unsigned flags); /* RENAME_NOREPLACE, RENAME_EXCHANGE */
 int path_read_link(struct task *task, struct inode *at, const char *path, char *text, size_t size);
 int inode_set_mode(struct task *task, struct inode *inode, mode_t mode);
+/* (uid_t)-1 and (gid_t)-1 leave what was. */
 int inode_set_owner(struct task *task, struct inode *inode, uid_t owner, gid_t group);
+/* As chdir(); 0, -ENOTDIR or -EACCES. */
 int task_enter_folder(struct task *task, struct inode *folder);

@@ -16,6 +16,7 @@ struct wait_result {
 /* P_ALL, P_PID, P_PGID; WEXITED, WSTOPPED, WCONTINUED, WNOHANG, WNOWAIT. Returns 0; -ECHILD;
  * -EAGAIN where it would wait. */
 int wait_for(struct task *task, idtype_t type, pid_t id, int options, struct wait_result *result);
+/* The same for one child, as by its pidfd. */
 int wait_for_task(struct task *task, struct task *child, int options, struct wait_result *result);
 
 /* A pidfd is a held task (task_hold()). -ESRCH, -EINVAL: not the number of a main thread. */

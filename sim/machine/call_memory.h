@@ -10,7 +10,9 @@
 
 /* Of the guest's memory; 0 or -EFAULT. */
 int calls_read(const struct runner *runner, uint64_t address, void *bytes, size_t size);
+/* 0, or -EFAULT if the guest has no such memory. */
 int calls_write(const struct runner *runner, uint64_t address, const void *bytes, size_t size);
+/* A path of at most 4095 bytes; 0, -EFAULT or -ENAMETOOLONG. */
 int calls_path(const struct runner *runner, uint64_t address, char path[4096]);
 
 /* What comes of a call on a description that cannot go on now: it waits, or says so. */
@@ -22,5 +24,6 @@ bool calls_is_late(struct runner *runner, uint64_t deadline_nsec);
 /* Between parts of the guest's memory and one piece; 0 or -EFAULT. */
 int calls_gather(const struct runner *runner, const struct iovec *parts, size_t count, char *bytes,
                  size_t size);
+/* Into several places of the guest, one after the other. */
 int calls_scatter(const struct runner *runner, const struct iovec *parts, size_t count,
                   const char *bytes, size_t size);

@@ -37,6 +37,7 @@ struct description {
 
 /* NULL: there is no memory. The object is its own from here on. */
 struct description *description_new(const struct description_kind *kind, void *object, int flags);
+/* One reference more; returns the same. */
 struct description *description_hold(struct description *description);
 void description_release(struct description *description); /* NULL is allowed */
 
@@ -45,4 +46,6 @@ void description_on_end(void (*tell)(const struct description *description));
 
 /* How many there are: none at the end of a run. */
 size_t description_count(void);
+/* Numbers of a new machine begin with 1, so that its log is the same as before.
+ */
 void description_restart_numbers(void);

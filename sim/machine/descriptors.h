@@ -18,7 +18,9 @@ struct descriptors {
     size_t limit; /* RLIMIT_NOFILE */
 };
 
+/* limit: the soft one of RLIMIT_NOFILE. NULL without memory. */
 struct descriptors *descriptors_new(size_t limit);
+/* Both tables share what is open. NULL without memory. */
 struct descriptors *descriptors_copy(const struct descriptors *table);
 void descriptors_free(struct descriptors *table); /* closes all */
 
@@ -32,5 +34,7 @@ int descriptors_set(struct descriptors *table, int number, struct description *d
 struct description *descriptors_get(const struct descriptors *table, int number); /* or NULL */
 int descriptors_close(struct descriptors *table, int number);
 void descriptors_close_range(struct descriptors *table, unsigned first, unsigned last);
+/* Closes what is to be closed by exec. */
 void descriptors_execute(struct descriptors *table);
+/* How many are open. */
 size_t descriptors_count(const struct descriptors *table);

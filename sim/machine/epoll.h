@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <sys/epoll.h>
 
+/* NULL without memory. */
 struct description *epoll_new(int flags);
 bool epoll_is_one(const struct description *description);
 

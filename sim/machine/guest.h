@@ -23,6 +23,7 @@ void guest_free(struct guest *guest); /* and ends all of its processes */
 
 /* A slot for a new thread; -EAGAIN: there are too many. */
 int guest_take_slot(struct guest *guest, uint32_t *slot);
+/* The slot can be taken again. */
 void guest_give_slot(struct guest *guest, uint32_t slot);
 struct wire_slot *guest_slot(struct guest *guest, uint32_t slot);
 
@@ -37,17 +38,21 @@ int guest_run(struct guest *guest, uint32_t slot);
 
 /* It makes no call any more, and uses its stack no more. */
 int guest_end_thread(struct guest *guest, uint32_t slot);
+/* The real process ends at once. */
 void guest_kill(struct guest *guest, pid_t process);
 
+/* In nanoseconds: what guests read without a call. */
 void guest_set_clock(struct guest *guest, int64_t monotonic, int64_t boot, int64_t real);
 
 /* Memory of files that are mapped shared; zeros. *offset: in the arena. NULL: there is no more. */
 void *guest_arena(struct guest *guest, size_t size, uint64_t *offset);
 char *guest_arena_begin(struct guest *guest);
+/* No mapping is left of the run before. */
 void guest_clear_arena(struct guest *guest);
 
 /* Return 0 or -EFAULT. */
 int guest_read(pid_t process, uint64_t address, void *bytes, size_t size);
+/* 0, or -EFAULT. */
 int guest_write(pid_t process, uint64_t address, const void *bytes, size_t size);
 /* Returns its length, -EFAULT or -ENAMETOOLONG. */
 int guest_read_string(pid_t process, uint64_t address, char *text, size_t size);

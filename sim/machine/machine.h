@@ -127,7 +127,10 @@ struct machine_settings {
     FILE *told;
 };
 
+/* A machine that has just booted, with a disk that holds the few files that
+ * proctord needs. */
 struct machine *machine_new(const struct machine_settings *settings);
+/* All guests end, and everything is freed. */
 void machine_free(struct machine *machine);
 
 /* A file on its disk, with the folders above. */

@@ -21,8 +21,11 @@ int pipe_new(int flags, struct description *ends[2]);
 int pipe_open_fifo(struct inode *fifo, int flags, struct description **end);
 
 bool pipe_is_end(const struct description *description);
+/* How many bytes can be read. */
 size_t pipe_available(const struct description *description);
 
 /* For model children, which have no runner. */
 ssize_t pipe_read(struct description *end, void *bytes, size_t size);
+/* How much was written; -EAGAIN if there is no room, -EPIPE without a reader,
+ * -EBADF for the reading end. */
 ssize_t pipe_write(struct description *end, const void *bytes, size_t size);

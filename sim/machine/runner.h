@@ -10,8 +10,10 @@ int machine_fail(struct machine *machine, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 struct program *program_of(const struct task *task);
+/* NULL if the number is not open. */
 struct description *runner_description(const struct runner *runner, uint64_t number);
 struct runner *machine_runner_of(const struct thread *thread);
+/* slot: where the guest's thread speaks to the driver. NULL without memory. */
 struct runner *machine_add_runner(struct machine *machine, struct thread *thread, uint32_t slot);
 /* It runs no more. */
 void machine_drop_runner(struct runner *runner);

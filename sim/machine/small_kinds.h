@@ -13,8 +13,11 @@
 struct machine;
 struct task;
 
+/* flags: EFD_SEMAPHORE and EFD_NONBLOCK. These functions return NULL without
+ * memory. */
 struct description *event_fd_new(unsigned count, int flags);
 
+/* clock: CLOCK_MONOTONIC, CLOCK_REALTIME and those like them. */
 struct description *timer_fd_new(struct machine *machine, int clock, int flags);
 bool timer_fd_is_one(const struct description *description);
 /* it: as timerfd_settime(2) has it; before may be NULL. */

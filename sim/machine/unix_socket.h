@@ -54,11 +54,14 @@ struct unix_socket {
     int error;                       /* SO_ERROR */
 };
 
+/* type: SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET. NULL without memory. */
 struct unix_socket *unix_socket_new(int type, const struct socket_credentials *own);
 void unix_socket_free(struct unix_socket *socket);
+/* A description of the socket, which it then belongs to. */
 struct description *unix_socket_describe(struct unix_socket *socket, int flags);
 struct unix_socket *unix_socket_of(const struct description *description); /* NULL: it is none */
 
+/* Both are connected from now on. */
 void unix_socket_pair(struct unix_socket *a, struct unix_socket *b);
 /* inode: of the name in the file system, NULL: an abstract one. Holds it. */
 int unix_socket_bind(struct unix_socket *socket, const char *name, socklen_t size,
@@ -66,6 +69,7 @@ int unix_socket_bind(struct unix_socket *socket, const char *name, socklen_t siz
 int unix_socket_listen(struct unix_socket *socket, int backlog);
 /* The holder of the name; NULL: nobody. */
 struct unix_socket *unix_socket_at(const struct inode *inode);
+/* By its abstract name; NULL if there is none. */
 struct unix_socket *unix_socket_named(const char *name, socklen_t size);
 /* -EAGAIN: its queue is full. */
 int unix_socket_connect(struct unix_socket *socket, struct unix_socket *to);
@@ -88,5 +92,7 @@ struct received {
 /* Bytes, 0 at the end, or -EAGAIN, -ENOTCONN. peek: it stays. */
 ssize_t unix_socket_take(struct unix_socket *socket, void *bytes, size_t size, bool peek,
                          struct received *received);
+/* How many bytes one read would get. */
 size_t unix_socket_available(const struct unix_socket *socket);
+/* The events of poll(): EPOLLIN, EPOLLOUT, EPOLLHUP and so on. */
 unsigned unix_socket_poll(const struct unix_socket *socket);

@@ -22,9 +22,13 @@ void timeline_record(void *userdata, const struct record *record);
 /* When the run is over: closes what is open. */
 void timeline_end(struct timeline *timeline, uint64_t end_nsec);
 
+/* A page that needs nothing else; title and verdict are its heading. */
 void timeline_write_html(const struct timeline *timeline, FILE *file, const char *title,
                          const char *verdict);
+/* A picture without scripts. */
 void timeline_write_svg(const struct timeline *timeline, FILE *file, const char *title,
                         const char *verdict);
+/* JSON for Perfetto and Chrome's tracing. */
 void timeline_write_perfetto(const struct timeline *timeline, FILE *file);
+/* A Gantt diagram in Mermaid. */
 void timeline_write_mermaid(const struct timeline *timeline, FILE *file, const char *title);

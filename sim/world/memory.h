@@ -13,6 +13,7 @@ struct memory;
 
 /* A block that can grow to `size` bytes (address space, not memory). Exits when there is none. */
 struct memory *memory_new(size_t size);
+/* NULL is allowed. */
 void memory_free(struct memory *memory);
 
 /* Forgets everything that was allocated. */
@@ -24,5 +25,7 @@ void memory_release(struct memory *memory, void *pointer);
 
 /* Bytes that a copy needs now. */
 size_t memory_used(const struct memory *memory);
+/* copy: room for memory_used() bytes. */
 void memory_save(const struct memory *memory, void *copy);
+/* used: what memory_used() was when the copy was made. */
 void memory_restore(struct memory *memory, const void *copy, size_t used);

@@ -9,6 +9,7 @@
 /* The one setter of its state. */
 void process_become(struct process *process, enum process_state state);
 
+/* Begins the process of this attempt, or lets its start fail. */
 void process_start(struct world *world, struct actor *actor, struct attempt_id id);
 void process_proceed(struct world *world, struct actor *actor, struct process *process);
 void process_beat(struct world *world, struct actor *actor, struct process *process);
@@ -26,7 +27,9 @@ struct process *world_process(struct actor *actor, uint64_t attempt);
 /* It ends after so long; dies: its main process does. */
 void process_queue_end(struct world *world, struct actor *actor, const struct process *process,
                        bool dies, uint64_t delay);
+/* The process hears the request to stop, and does what its traits say. */
 void process_obey_cancel(struct world *world, struct actor *actor, struct process *process);
+/* The process is killed, at once or as late as its traits say. */
 void process_obey_abort(struct world *world, struct actor *actor, struct process *process);
 void process_run_reload(struct world *world, struct actor *actor, const struct process *process);
 void process_take_reload(struct world *world, struct actor *actor, struct process *process);

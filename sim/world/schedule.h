@@ -36,6 +36,8 @@ struct schedule {
 
 /* Begins a new list. The memory of the last one is used again. */
 void schedule_begin(struct schedule *schedule, enum chooser chooser, uint64_t seed);
+/* The choices must stay as long as the run lasts; what is missing counts as 0.
+ */
 void schedule_begin_given(struct schedule *schedule, const uint32_t *choices, size_t count);
 void schedule_free(struct schedule *schedule);
 
@@ -59,4 +61,5 @@ size_t schedule_weight(const uint32_t *choices, size_t count);
  * allocated. Reading returns 0, or -EINVAL with *problem set to a constant sentence.
  */
 char *schedule_to_text(const uint32_t *choices, size_t count);
+/* 0 with a list that the caller frees, or -EINVAL and why in `problem`. */
 int schedule_from_text(const char *text, uint32_t **choices, size_t *count, const char **problem);

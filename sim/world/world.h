@@ -314,6 +314,7 @@ struct world {
 
 /* What the machine's clocks read, and the core's time by them. */
 struct two_clocks world_clocks(const struct world *world);
+/* The time of the world, in microseconds. */
 uint64_t world_usec(const struct world *world);
 
 /* From the world's block, zeroed; never NULL. */
@@ -323,6 +324,7 @@ void *world_allocate(struct world *world, size_t size);
  * for longer than it. Returns the actor's number. */
 uint32_t world_add_actor(struct world *world, const struct child_declaration *declaration,
                          const struct model *models, size_t n_models);
+/* NULL if no actor has this id. */
 struct actor *world_find(struct world *world, const char *id);
 uint32_t world_number_of(const struct world *world, const struct actor *actor);
 
@@ -336,6 +338,7 @@ void world_fail(struct world *world, enum check check, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 void world_note(struct world *world, const struct record *record);
+/* Two runs with the same hash have done the same. */
 uint64_t world_hash(const struct world *world);
 
 const char *check_to_string(enum check check);
