@@ -625,12 +625,12 @@ static void tidy_up(struct daemon *daemon)
     program_forget(&daemon->program);
     signals_free(daemon->signals);
     metrics_serving_end(daemon);
+    manifests_forget(daemon);
+    manifest_loads_free(daemon->loads); /* what a thread still reads is applied to nothing */
     if (daemon->history.journal)
         journal_settle(daemon->history.journal, SETTLE_USEC); /* answers may wait for it */
     host_free(daemon->host);
     beside_wait(LAST_WORDS_USEC, LAST_WORDS_USEC, &(const char *){NULL});
-    manifests_forget(daemon);
-    manifest_loads_free(daemon->loads);
     service_free(daemon->service);
     daemon->service = NULL; /* the journal may still come to the end of something */
     core_free(daemon->core);
