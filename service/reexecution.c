@@ -75,6 +75,7 @@ static int hand_over(struct daemon *daemon)
 
 static void begin_reexecution(struct daemon *daemon);
 static void wait_for_what_is_beside(struct daemon *daemon);
+static void look_soon(struct daemon *daemon, const char *what);
 
 static const char *explain(int r)
 {
@@ -98,8 +99,8 @@ static int reexecute_now(sd_event_source *source, void *userdata)
     (void)source;
     if (r == -EAGAIN && ++daemon->handovers < TRIES) /* not all is sent */
         begin_reexecution(daemon);
-    else if (r == -EBUSY) /* something has come up meanwhile */
-        wait_for_what_is_beside(daemon);
+    else if (r == -EBUSY) /* something has come up, or has come back and is not told yet */
+        look_soon(daemon, "write the journal");
     else
         stay(daemon, r);
     return 0;
@@ -151,17 +152,11 @@ static int look_again(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
-/* execve(2) would wait for a thread that hangs, and with it all children. The loop turns until all
- * have come back. */
-static void wait_for_what_is_beside(struct daemon *daemon)
+/* The loop turns meanwhile, and tells what has come back beside it. */
+static void look_soon(struct daemon *daemon, const char *what)
 {
-    const char *what;
     int r = -EBUSY;
 
-    if (beside_may_be_left(&what)) {
-        begin_reexecution(daemon);
-        return;
-    }
     if (now_usec(daemon) < daemon->beside_until_usec)
         r = sd_event_add_time_relative(daemon->event, &daemon->beside_timer, CLOCK_MONOTONIC,
                                        LOOK_USEC, 0, look_again, daemon);
@@ -169,6 +164,18 @@ static void wait_for_what_is_beside(struct daemon *daemon)
         log_print(LOG_ERR, "a blocking call has not returned: %s", what);
     if (r < 0)
         stay(daemon, r);
+}
+
+/* execve(2) would wait for a thread that hangs, and with it all children. The loop turns until all
+ * have come back. */
+static void wait_for_what_is_beside(struct daemon *daemon)
+{
+    const char *what;
+
+    if (beside_may_be_left(&what))
+        begin_reexecution(daemon);
+    else
+        look_soon(daemon, what);
 }
 
 /* Refused if the journal cannot be written, since the new program reads the
