@@ -498,6 +498,23 @@ static uint64_t hash_dependency(uint64_t seed, const struct child *child)
     return dependency.id ? hash_text(seed + dependency.required, dependency.id) : 0;
 }
 
+static uint64_t hash_pending(uint64_t hash, const struct pending_restart *pending)
+{
+    const uint64_t shown[] = {pending->old_generation, pending->old_attempt,
+                              pending->target_generation, pending->duplicates, pending->cause};
+
+    return pending->active ? hash_bytes(hash, shown, sizeof(shown)) : 0;
+}
+
+static uint64_t hash_exit(uint64_t hash, const struct last_exit *last)
+{
+    const uint64_t shown[] = {last->kind,       (uint64_t)last->code, (uint64_t)last->signal,
+                              last->usec,       last->generation,     last->attempt,
+                              last->core_dumped};
+
+    return hash_text(hash_bytes(hash, shown, sizeof(shown)), last->reason);
+}
+
 bool child_has_failed(const struct child *child)
 {
     INVARIANT(child_is_sound(child));
@@ -532,11 +549,10 @@ static struct shown look_at(const struct child *child)
         .stop_deadline = child->timers[TIMER_STOP].deadline_usec,
         .heartbeat = child->heartbeat_usec_monotonic,
         .stale_count = child->last_stale->count,
-        .last_exit = child->last_exit->usec + child->last_exit->attempt,
-        .pending = child->pending.active
-                       ? child->pending.target_generation + (child->pending.duplicates << 32) + 1
-                       : 0,
-        .failure = hash_text(seed + child->failure->phase, child->failure->reason),
+        .last_exit = hash_exit(seed, child->last_exit),
+        .pending = hash_pending(seed, &child->pending),
+        .failure = hash_text(seed + 2 * child->failure->phase + child->failure->recoverable,
+                             child->failure->reason),
         .status_text = hash_text(seed, child->status_text->text),
         .dependency = hash_dependency(seed, child),
         .waits_for = (uint8_t)child_waits_for(child),
