@@ -319,6 +319,22 @@ int machine_write_file(struct machine *machine, const char *path, const char *te
     return n < 0 ? (int)n : 0;
 }
 
+int machine_replace_file(struct machine *machine, const char *path, const char *text)
+{
+    struct open_file *file;
+    char fresh[256];
+
+    snprintf(fresh, sizeof(fresh), "%.200s.new", path);
+    int r = machine_write_file(machine, fresh, text, 0644);
+    if (r == 0)
+        r = file_open(machine->init, NULL, fresh, O_RDONLY, 0, &file);
+    if (r < 0)
+        return r;
+    r = file_sync(machine->init, file, false);
+    file_release(file);
+    return r < 0 ? r : path_rename(machine->init, NULL, fresh, NULL, path, 0);
+}
+
 /* ---- the first guest ------------------------------------------------------------------------- */
 
 /* What belongs to a program and not to the kernel's record of the process. */

@@ -135,6 +135,8 @@ void machine_free(struct machine *machine);
 
 /* A file on its disk, with the folders above. */
 int machine_write_file(struct machine *machine, const char *path, const char *text, mode_t mode);
+/* As an editor writes it: after a loss of power there is the old one or the new one. */
+int machine_replace_file(struct machine *machine, const char *path, const char *text);
 
 /* The guests' program is executed as a child of PID 1. Strings with a NUL behind each. */
 int machine_start(struct machine *machine, const char *arguments, size_t arguments_size,

@@ -48,13 +48,27 @@ static void notify(struct habit *habit, const char *text)
     inode_release(inode);
 }
 
-static void print(const struct habit *habit, const char *text)
+/* False: nobody takes it, or there is no room; a real one would wait then. */
+static bool print(const struct habit *habit, const char *text)
 {
     const struct program *program = program_of(habit->task);
     struct description *output = program ? descriptors_get(program->descriptors, 1) : NULL;
 
-    if (pipe_is_end(output))
-        pipe_write(output, text, strlen(text));
+    return pipe_is_end(output) && pipe_write(output, text, strlen(text)) > 0;
+}
+
+/* Of its own number, and of the process: what comes out elsewhere is in order and comes once. */
+static void print_lines(struct habit *habit, uint64_t count)
+{
+    char line[128];
+
+    for (; count > 0; count--) {
+        snprintf(line, sizeof(line), "line %llu of %d: %.*s\n",
+                 (unsigned long long)habit->lines + 1, habit->task->pid, (int)(habit->lines % 70),
+                 "......................................................................");
+        if (print(habit, line))
+            habit->lines++;
+    }
 }
 
 /* ---- its life -------------------------------------------------------------------------------- */
@@ -158,7 +172,7 @@ static void end_main_thread(struct habit *habit)
 }
 
 /* Of this world only. */
-static void take_own_step(const struct habits *habits, struct habit *habit, const struct step *step)
+static void take_own_step(struct habits *habits, struct habit *habit, const struct step *step)
 {
     pid_t session;
 
@@ -177,6 +191,12 @@ static void take_own_step(const struct habits *habits, struct habit *habit, cons
         break;
     case HABIT_MAIN_ENDS:
         end_main_thread(habit);
+        break;
+    case HABIT_PRINTS:
+        print_lines(habit, step->number);
+        break;
+    case HABIT_EXITS_EITHER:
+        end(habit, (int)chance_choose(&habits->machine->chance, 2));
         break;
     }
 }

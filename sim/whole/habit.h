@@ -14,11 +14,13 @@
 
 /* Steps that only a process of this world has: */
 enum habit_step {
-    HABIT_SAYS = 100,  /* a message to its NOTIFY_SOCKET, as it is */
-    HABIT_CLAIMS,      /* its environment names another child from here on */
-    HABIT_NEW_SESSION, /* setsid(2) */
-    HABIT_HANDS_OVER,  /* MAINPID= of the process that it has left */
-    HABIT_MAIN_ENDS,   /* its main thread ends, another works on */
+    HABIT_SAYS = 100,   /* a message to its NOTIFY_SOCKET, as it is */
+    HABIT_CLAIMS,       /* its environment names another child from here on */
+    HABIT_NEW_SESSION,  /* setsid(2) */
+    HABIT_HANDS_OVER,   /* MAINPID= of the process that it has left */
+    HABIT_MAIN_ENDS,    /* its main thread ends, another works on */
+    HABIT_PRINTS,       /* so many numbered lines */
+    HABIT_EXITS_EITHER, /* with 0 or 1, as the schedule chooses */
 };
 
 /* What runs when the path is executed. */
@@ -28,9 +30,10 @@ struct player {
     struct step steps[HABIT_STEPS], left_steps[HABIT_STEPS]; /* left: of what it forks */
     size_t n_steps, n_left_steps;
     struct traits traits;
-    uint64_t grace_nsec; /* of its manifest: from the stop signal to SIGKILL at the earliest */
-    bool kills_left;     /* `leftovers: kill` */
-    bool is_child;       /* of the manifest: at most one attempt of it works */
+    uint64_t grace_nsec;      /* of its manifest: from the stop signal to SIGKILL at the earliest */
+    bool kills_left;          /* `leftovers: kill` */
+    bool is_child;            /* of the manifest: at most one attempt of it works */
+    bool is_before, is_check; /* a command before the start of a child, or a check of it */
 };
 
 struct habit {
@@ -44,6 +47,7 @@ struct habit {
     bool is_main, is_over; /* over: ended */
     bool waits_for_cancel;
     uint64_t launch; /* which exec it comes of */
+    uint64_t lines;  /* that it has printed */
 };
 
 struct habits {

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define ANSWER_MAX 512
+#define MANIFEST   "/etc/proctor/tree.yaml"
 #define TRIES_MAX  70000 /* numbers that strangers take until one has the right one */
 
 static void send(struct whole *whole, int signal)
@@ -193,6 +194,17 @@ static void expect(struct whole *whole, const struct moment *moment)
     }
 }
 
+/* To and fro. */
+static void change_manifest(struct whole *whole)
+{
+    const struct story *story = whole->story;
+
+    whole->is_changed = !whole->is_changed;
+    machine_replace_file(whole->machine, MANIFEST,
+                         whole->is_changed ? story->changed : story->manifest);
+    send(whole, SIGHUP);
+}
+
 /* Moments that only scenarios have. */
 static void happen_in_scenario(struct whole *whole, const struct moment *moment)
 {
@@ -207,7 +219,7 @@ static void happen_in_scenario(struct whole *whole, const struct moment *moment)
         expect(whole, moment);
         break;
     case MOMENT_MANIFEST:
-        machine_write_file(whole->machine, "/etc/proctor/tree.yaml", moment->text, 0644);
+        machine_replace_file(whole->machine, MANIFEST, moment->text);
         break;
     case MOMENT_MUTE_BUS:
         bus_plug_set_mute(whole->bus, !bus_plug_is_mute(whole->bus));
@@ -272,6 +284,13 @@ void moment_happen(struct whole *whole, const struct moment *moment)
             bus_plug_die(whole->bus);
         else
             bus_plug_start(whole->bus);
+        break;
+    case MOMENT_JOURNALD:
+        if (whole->story->journald)
+            journald_change(whole->journald);
+        break;
+    case MOMENT_CHANGE:
+        change_manifest(whole);
         break;
     case MOMENT_COMPARE:
         bus_plug_begin_check(whole->bus);

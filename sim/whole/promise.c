@@ -87,8 +87,9 @@ static void check_numbers(struct promises *promises, struct promise *promise,
     uint64_t attempt = number_of(task, "PROCTOR_ATTEMPT");
     uint64_t fence = number_of(task, "PROCTOR_FENCE");
 
-    if (generation < promise->generation ||
-        (generation == promise->generation && attempt <= promise->attempt))
+    if (!promises->disk_failed &&
+        (generation < promise->generation ||
+         (generation == promise->generation && attempt <= promise->attempt)))
         machine_fail(promises->machine,
                      "%s starts with generation %" PRIu64 ", attempt %" PRIu64
                      " after generation %" PRIu64 ", attempt %" PRIu64,

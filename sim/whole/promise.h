@@ -28,7 +28,8 @@ struct promises {
     struct promise list[PROMISES];
     uint64_t made; /* how many holds were acknowledged */
     bool clock_went_back, power_was_lost;
-    bool lasting; /* they outlive a loss of power, too */
+    bool disk_failed; /* what was not written is not known later: numbers may come again */
+    bool lasting;     /* they outlive a loss of power, too */
 };
 
 /* Of an observer (bus/client.h); userdata: the promises. */

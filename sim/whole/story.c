@@ -4,14 +4,12 @@
  */
 #include "whole/story.h"
 
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include "whole/drawn_manifest.h"
+
 #include <string.h>
 
-#define MSEC     UINT64_C(1000000)
-#define SEC      (1000 * MSEC)
-#define USEC_SEC UINT64_C(1000000)
+#define MSEC UINT64_C(1000000)
+#define SEC  (1000 * MSEC)
 
 const char *const moment_words[MOMENTS] = {
     [MOMENT_NOTHING] = "nothing",
@@ -27,6 +25,8 @@ const char *const moment_words[MOMENTS] = {
     [MOMENT_BUS] = "bus",
     [MOMENT_STOP] = "stop",
     [MOMENT_CLOCK] = "clock",
+    [MOMENT_JOURNALD] = "journald",
+    [MOMENT_CHANGE] = "change",
     [MOMENT_SIGNAL] = "signal",
     [MOMENT_COMMAND] = "command",
     [MOMENT_EXPECT] = "expect",
@@ -40,95 +40,6 @@ const char *const moment_words[MOMENTS] = {
 static uint32_t draw(struct schedule *schedule, uint32_t n)
 {
     return schedule_choose(schedule, n);
-}
-
-static void add_step(struct player *actor, enum step_kind kind, uint64_t number)
-{
-    if (actor->n_steps < HABIT_STEPS)
-        actor->steps[actor->n_steps++] = (struct step){.kind = kind, .number = number};
-}
-
-/* How it ends by itself, if it does: the dull one lives on. */
-static void draw_end(struct schedule *schedule, struct player *actor)
-{
-    static const uint64_t times[] = {0, 5000, 300000, USEC_SEC, 20 * USEC_SEC};
-
-    switch (draw(schedule, 4)) {
-    case 1:
-        add_step(actor, STEP_RUN, times[draw(schedule, 5)]);
-        add_step(actor, STEP_EXIT, draw(schedule, 3));
-        break;
-    case 2:
-        add_step(actor, STEP_RUN, times[draw(schedule, 5)]);
-        add_step(actor, STEP_DIE, draw(schedule, 2) ? SIGKILL : SIGSEGV);
-        break;
-    case 3:
-        add_step(actor, STEP_WAIT_CANCEL, 0);
-        add_step(actor, STEP_EXIT, draw(schedule, 2));
-        break;
-    }
-}
-
-/* How a program behaves when it is stopped. */
-static void draw_traits(struct schedule *schedule, struct traits *traits)
-{
-    static const uint64_t times[] = {0, 1000, 200000, 3 * USEC_SEC, 30 * USEC_SEC};
-
-    *traits = (struct traits){};
-    traits->cancel_takes_usec = times[draw(schedule, 5)];
-    traits->ignores_cancel = draw(schedule, 8) == 1;
-    if (draw(schedule, 4) == 1) {
-        traits->double_forks = true;
-        traits->left_takes_usec = times[draw(schedule, 5)];
-        traits->left_ignores = draw(schedule, 4) == 1;
-    }
-}
-
-static void add(struct story *story, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void add(struct story *story, const char *format, ...)
-{
-    size_t used = strlen(story->manifest);
-    va_list list;
-
-    va_start(list, format);
-    vsnprintf(story->manifest + used, sizeof(story->manifest) - used, format, list);
-    va_end(list);
-}
-
-/* A child, as manifest and as model of its program. */
-static void draw_child(struct schedule *schedule, struct story *story, uint32_t number)
-{
-    static const char *const policies[] = {"permanent", "transient", "temporary"};
-    static const unsigned graces[] = {10, 1, 2, 30};
-    struct player *actor = &story->actors[story->n_actors++];
-    unsigned grace = graces[draw(schedule, 4)];
-    bool explicit = draw(schedule, 3) == 1;
-
-    *actor = (struct player){.is_child = true, .grace_nsec = grace * SEC};
-    snprintf(actor->path, sizeof(actor->path), "/sim/c%u", number);
-    snprintf(actor->child, sizeof(actor->child), "c%u", number);
-    if (explicit) {
-        add_step(actor, STEP_RUN, draw(schedule, 3) * 100000);
-        add_step(actor, STEP_READY, 0);
-    }
-    if (draw(schedule, 3) == 1)
-        add_step(actor, STEP_STATUS, 0);
-    draw_end(schedule, actor);
-    draw_traits(schedule, &actor->traits);
-    add(story, "  - name: c%u\n    exec: [%s]\n    restart: %s\n    stop: {timeout: %us}\n", number,
-        actor->path, policies[draw(schedule, 3)], grace);
-    if (explicit)
-        add(story, "    readiness: explicit\n");
-    if (number > 0 && draw(schedule, 4) == 1)
-        add(story, "    requires: [c%u]\n", draw(schedule, number));
-    actor->kills_left = draw(schedule, 4) == 1;
-    if (actor->kills_left)
-        add(story, "    leftovers: kill\n");
-    if (draw(schedule, 5) == 1)
-        add(story, "    stdout: {file: /var/log/c%u}\n", number);
-    if (draw(schedule, 6) == 1)
-        add(story, "    user: web\n");
 }
 
 static uint64_t draw_time(struct schedule *schedule)
@@ -200,15 +111,13 @@ static void draw_bus(struct schedule *schedule, struct bus_story *bus)
 void story_draw(struct schedule *schedule, struct story *story)
 {
     static const pid_t last[] = {32768, 400, 1000};
-    uint32_t n = 1 + draw(schedule, 4);
 
     memset(story, 0, sizeof(*story));
-    add(story, "children:\n");
-    for (uint32_t i = 0; i < n; i++)
-        draw_child(schedule, story, i);
+    drawn_manifest(schedule, story);
     story->pid_max = last[draw(schedule, 3)];
     story->cgroups = draw(schedule, 2) == 0;
     story->power = draw(schedule, 3) == 1;
+    story->journald = draw(schedule, 2) == 1;
     draw_moments(schedule, story);
     draw_bus(schedule, &story->bus);
     story->faults.call_error = draw(schedule, 4) == 1 ? 5 : 0;

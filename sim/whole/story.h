@@ -10,7 +10,7 @@
 #include "whole/habit.h"
 #include "world/schedule.h"
 
-#define STORY_ACTORS   8
+#define STORY_ACTORS   20
 #define STORY_MOMENTS  64
 #define STORY_MANIFEST 8192
 
@@ -24,10 +24,12 @@ enum moment_kind {
     MOMENT_RELOAD,    /* SIGHUP */
     MOMENT_DIE,       /* a child's main process dies by a signal that is not proctord's */
     MOMENT_KILL_SPAWNER,
-    MOMENT_POWER, /* the power goes, and comes back */
-    MOMENT_BUS,   /* the broker dies, or comes back if it is not there */
-    MOMENT_STOP,  /* SIGTERM to proctord, and when it has ended it is started again */
-    MOMENT_CLOCK, /* the wall clock is set */
+    MOMENT_POWER,    /* the power goes, and comes back */
+    MOMENT_BUS,      /* the broker dies, or comes back if it is not there */
+    MOMENT_STOP,     /* SIGTERM to proctord, and when it has ended it is started again */
+    MOMENT_CLOCK,    /* the wall clock is set */
+    MOMENT_JOURNALD, /* journald stops reading, reads on, or is not there */
+    MOMENT_CHANGE,   /* the other manifest is written, and read: SIGHUP */
     /* From here on only in scenarios. */
     MOMENT_SIGNAL,   /* any other to proctord */
     MOMENT_COMMAND,  /* over the bus, by the operator */
@@ -79,7 +81,7 @@ struct story_kernel {
 };
 
 struct story {
-    char manifest[STORY_MANIFEST];
+    char manifest[STORY_MANIFEST], changed[STORY_MANIFEST]; /* changed: of MOMENT_CHANGE */
     struct player actors[STORY_ACTORS];
     size_t n_actors;
     struct moment moments[STORY_MOMENTS];
@@ -88,6 +90,8 @@ struct story {
     struct story_faults faults;
     struct bus_story bus;
     bool cgroups, power; /* --durability=power */
+    bool journald;       /* there is one */
+    bool melts;          /* a child's failures may end the tree */
     pid_t pid_max;
     struct story_kernel kernel;
     uint64_t seed;           /* of the first random order */

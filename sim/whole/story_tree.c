@@ -83,7 +83,8 @@ static bool is_own_word(const char *text, struct step *step)
                  {"claims ", HABIT_CLAIMS, true},
                  {"new-session", HABIT_NEW_SESSION, false},
                  {"hands-over", HABIT_HANDS_OVER, false},
-                 {"main-thread-ends", HABIT_MAIN_ENDS, false}};
+                 {"main-thread-ends", HABIT_MAIN_ENDS, false},
+                 {"exits-either", HABIT_EXITS_EITHER, false}};
 
     for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
         size_t length = strlen(words[i].word);

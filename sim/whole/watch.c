@@ -13,15 +13,24 @@
 #define MSEC      UINT64_C(1000000)
 #define LOOP_MAX  (50 * MSEC)
 #define TOLERANCE (5 * MSEC) /* the loop's clock is that of its last wake-up */
+/* Without cgroups, one whose parent has ended in the moment of the stop is found later. */
+#define LATE (200 * MSEC)
+
+/* Each of them is alone: of the program and the commands before it, one works at a time. */
+static bool is_of_attempt(const struct player *actor)
+{
+    return actor->is_child || actor->is_before;
+}
 
 /* A second process of a child is the worst fault of all. */
 void watch_start(struct watch *watch, const struct task *task, const struct player *actor)
 {
     watch->starts++;
-    if (!actor->is_child)
+    if (!is_of_attempt(actor))
         return;
     for (const struct habit *habit = watch->habits->list; habit; habit = habit->next)
-        if (!habit->is_over && habit->actor == actor && task_is_alive(habit->task)) {
+        if (!habit->is_over && is_of_attempt(habit->actor) && task_is_alive(habit->task) &&
+            strcmp(habit->actor->child, actor->child) == 0) {
             machine_fail(watch->machine, "%s starts as PID %d while PID %d of it still works",
                          actor->path, task->pid, habit->task->pid);
             return;
@@ -39,6 +48,7 @@ static bool is_guest(const struct machine *machine, const struct task *task)
 static void look_at_kill(struct watch *watch, const struct habit *habit)
 {
     uint64_t now = watch->machine->now_nsec;
+    uint64_t tolerance = habit->is_main || watch->machine->cgroup_files ? TOLERANCE : LATE;
 
     watch->kills++;
     if (watch->hurried || !habit->actor->is_child || (!habit->is_main && habit->actor->kills_left))
@@ -46,7 +56,7 @@ static void look_at_kill(struct watch *watch, const struct habit *habit)
     if (habit->asked_nsec == 0)
         machine_fail(watch->machine, "PID %d of %s gets SIGKILL without a stop signal before",
                      habit->task->pid, habit->actor->path);
-    else if (now + TOLERANCE < habit->asked_nsec + habit->actor->grace_nsec)
+    else if (now + tolerance < habit->asked_nsec + habit->actor->grace_nsec)
         machine_fail(watch->machine, "PID %d of %s gets SIGKILL %llu ms after its stop signal",
                      habit->task->pid, habit->actor->path,
                      (unsigned long long)((now - habit->asked_nsec) / MSEC));

@@ -20,10 +20,12 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#define MSEC       UINT64_C(1000000)
-#define SEC        (1000 * MSEC)
-#define AGAIN_NSEC (100 * MSEC)
-#define CALLS_MAX  UINT64_C(400000) /* then proctord spins */
+#define MSEC          UINT64_C(1000000)
+#define SEC           (1000 * MSEC)
+#define AGAIN_NSEC    (100 * MSEC)
+#define EXIT_MELTDOWN 10
+#define START_NSEC    (100 * MSEC)     /* one that lacks something in this time may give up */
+#define CALLS_MAX     UINT64_C(400000) /* then proctord spins */
 
 static uint64_t now_of(const struct whole *whole)
 {
@@ -76,13 +78,16 @@ static void proctord_ended(struct whole *whole)
     whole->proctord = NULL;
     whole->is_told = whole->watch.hurried = false;
     whole->ends++;
-    if (status == 0 && (whole->phase == WHOLE_ENDS || whole->is_last)) {
+    bool has_melted = whole->story->melts && status == EXIT_MELTDOWN << 8;
+    if (has_melted || (status == 0 && (whole->phase == WHOLE_ENDS || whole->is_last))) {
         whole->phase = WHOLE_OVER;
         return;
     }
     bool was_told = whole->is_stopped && status == 0;
+    bool lacked = status == EXIT_FAILURE << 8 && whole->story->faults.call_error > 0 &&
+                  whole->machine->now_nsec - whole->started_nsec < START_NSEC;
     whole->is_stopped = false;
-    if (!killed && !was_told)
+    if (!killed && !was_told && !lacked)
         machine_fail(whole->machine, "proctord has ended by itself (status %#x)", (unsigned)status);
     whole->start_nsec = whole->machine->now_nsec + AGAIN_NSEC;
     if (whole->phase == WHOLE_ENDS) { /* the next one has to be told again */
@@ -103,6 +108,7 @@ static bool may_happen(const struct whole *whole, const struct moment *moment)
     case MOMENT_STOP:
     case MOMENT_REEXECUTE:
     case MOMENT_RELOAD:
+    case MOMENT_CHANGE:
     case MOMENT_SIGNAL:
     case MOMENT_DIE:
     case MOMENT_KILL_SPAWNER:
@@ -149,7 +155,10 @@ static uint64_t next(void *userdata)
 
 static bool pump(void *userdata)
 {
-    return bus_plug_pump(((struct whole *)userdata)->bus);
+    struct whole *whole = userdata;
+    bool any = bus_plug_pump(whole->bus);
+
+    return journald_pump(whole->journald) || any;
 }
 
 /* Errors that any kernel may give for want of something, by the call. */
@@ -231,6 +240,8 @@ static int before(void *userdata, struct runner *runner, const char *name)
         return 0; /* only that needs something */
     if (!schedule_strikes(whole->schedule, story->faults.call_error))
         return 0;
+    whole->promises.disk_failed |= strncmp(name, "pwrite", 6) == 0 || strcmp(name, "write") == 0 ||
+                                   strcmp(name, "fallocate") == 0 || strcmp(name, "openat") == 0;
     return error_of(name, schedule_choose(whole->schedule, 3));
 }
 
@@ -375,8 +386,11 @@ static void lose_power(struct whole *whole)
     whole->kill_calls = 0;
     whole->answered = whole->asked; /* those that had asked are gone, too */
     bus_plug_die(whole->bus);
+    journald_die(whole->journald);
     machine_lose_power(machine);
     bus_plug_start(whole->bus);
+    if (whole->story->journald)
+        journald_start(whole->journald);
     whole->base_nsec -= before - machine->now_nsec;
     whole->start_nsec = machine->now_nsec + SEC;
 }
@@ -434,6 +448,9 @@ void whole_run(const struct whole_settings *settings, struct whole_result *resul
     whole.bus =
         bus_plug_new(whole.machine, settings->schedule, &settings->story->bus, &whole.observer);
     bus_plug_start(whole.bus);
+    whole.journald = journald_new(whole.machine);
+    if (whole.story->journald)
+        journald_start(whole.journald);
     go(&whole);
     if (settings->tell_output && whole.told)
         tell_output(&whole);
@@ -449,6 +466,7 @@ void whole_run(const struct whole_settings *settings, struct whole_result *resul
     memcpy(result->why, whole.machine->why, sizeof(result->why));
     whole.machine->hooks = (struct machine_hooks){};
     bus_plug_free(whole.bus);
+    journald_free(whole.journald);
     if (whole.proctord)
         task_release(whole.proctord);
     habits_free(&whole.habits);

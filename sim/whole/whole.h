@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "whole/journald.h"
 #include "whole/promise.h"
 #include "whole/story.h"
 #include "whole/watch.h"
@@ -19,6 +20,7 @@ struct whole {
     struct promises promises;
     struct client_observer observer;
     struct bus_plug *bus;
+    struct journald *journald;
     struct task *proctord; /* a reference; NULL: it is not there */
     enum whole_phase phase;
     size_t moment;         /* the next */
@@ -29,6 +31,7 @@ struct whole {
     uint64_t kill_calls;   /* SIGKILL in so many calls; 0: no */
     uint64_t ends, starts; /* of proctord */
     bool lost_power;
+    bool is_changed;          /* the manifest */
     bool is_told;             /* to end */
     bool is_stopped;          /* told to end, and to be started again */
     bool is_last;             /* the last moment is over: it ends by itself */
