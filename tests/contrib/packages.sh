@@ -56,7 +56,7 @@ if command -v rpmbuild >/dev/null; then
         tail -n 20 "$folder/rpm.log" | sed 's/^/# /'
     check "its packages have all that is installed, and nothing else" \
         "$(find "$folder/rpm/RPMS" -name '*.rpm' -printf x | wc -c): $(cd "$folder/one/root" && find . -type f | sed 's/^\.//' | sort)" \
-        "3: $(find "$folder/rpm/RPMS" -name '*.rpm' -exec rpm -qlvp {} + | sed -n 's/^-.* //p' |
+        "4: $(find "$folder/rpm/RPMS" -name '*.rpm' -exec rpm -qlvp {} + | sed -n 's/^-.* //p' |
             grep -v '^/usr/share/\(doc\|licenses\)/' | sort -u)"
 else
     skip "the packages" "NO rpmbuild HERE: THE SPEC IS NOT BUILT"
