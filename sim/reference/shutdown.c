@@ -211,6 +211,13 @@ void reference_hurry(struct ref *r, const char *by, const char *reason)
     abort_all(r);
 }
 
+static const char *verb_of(enum child_operation operation)
+{
+    static const char *const verbs[] = {
+        [CHILD_PAUSED] = "pause", [CHILD_QUARANTINED] = "quarantine", [CHILD_REMOVED] = "remove"};
+    return verbs[operation];
+}
+
 /* What happens next is what the text says: a hold, a child that stopped for good, a removal and a
  * job do not start; a child that has a process left starts behind it; one that waited for a time
  * waits on. */
@@ -223,6 +230,8 @@ static void begin_again(struct ref *r, struct ref_child *c)
     c->result = SHUTDOWN_PENDING;
     c->row = (struct ref_row){.reason = ""};
     c->waits_to_go = c->waits_to_go && c->operation != CHILD_ACTIVE; /* it still is to go */
+    if (c->waits_to_go && strcmp(c->goes_by, "shutdown") == 0)
+        c->goes_by = verb_of(c->operation); /* for what it is held */
     if (over && !c->attempt.active)
         ref_leave(r, c, CHILD_STOPPED);
     c->wanted = c->wanted && c->process->has_process;
