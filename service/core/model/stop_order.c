@@ -152,6 +152,19 @@ void stop_order_withdraw(struct core *core, struct child *child)
     stop_order_set_waits(core, child, false);
 }
 
+void stop_order_for_hold(struct child *child)
+{
+    static const enum stop_by by[] = {[CHILD_PAUSED] = STOP_BY_PAUSE,
+                                      [CHILD_QUARANTINED] = STOP_BY_QUARANTINE,
+                                      [CHILD_REMOVED] = STOP_BY_REMOVE};
+
+    INVARIANT(child->operation != CHILD_ACTIVE);
+    if (!child->stop_waits || child->stop_by != STOP_BY_SHUTDOWN)
+        return;
+    child->stop_by = by[child->operation];
+    child->stop_cause = child->operation_cause;
+}
+
 void stop_order_settle(struct core *core)
 {
     for (struct child *child = core->stops_named > 0 ? core_first(core) : NULL; child;

@@ -28,6 +28,9 @@ void stop_order_settle(struct core *core);
 /* It is not to go any more: it has not been signalled yet. */
 void stop_order_withdraw(struct core *core, struct child *child);
 
+/* The shutdown that it was to go for is over: it goes for its hold, or its removal. */
+void stop_order_for_hold(struct child *child);
+
 /* Whether it holds up others may have changed. */
 void stop_order_update(struct core *core, struct child *child);
 

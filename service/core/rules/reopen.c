@@ -40,7 +40,9 @@ static void begin_again(struct core *core, struct child *child)
     fence_set_phase(child, FENCE_OPEN);
     *child->shutdown = (struct child_shutdown){};
     if (child->operation == CHILD_ACTIVE)
-        stop_order_withdraw(core, child); /* else it still is to go */
+        stop_order_withdraw(core, child);
+    else
+        stop_order_for_hold(child); /* it still is to go */
     core_changed(core, child);
     if (is_over(child) && !child->attempt.active) {
         declare_remove(core, child, CHILD_STOPPED, child->operation_cause);
