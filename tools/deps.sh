@@ -22,6 +22,7 @@ python3                 command  python3         python3          python        
 libsystemd              library  libsystemd-dev  systemd-devel    systemd-libs  systemd-devel
 yaml-0.1                library  libyaml-dev     libyaml-devel    libyaml       libyaml-devel
 ncursesw                library  libncurses-dev  ncurses-devel    ncurses       ncurses-devel
+libseccomp              library  libseccomp-dev  libseccomp-devel libseccomp    libseccomp-devel
 '
 demo='
 dbus-daemon             command  dbus            dbus-daemon      dbus          dbus-1
@@ -30,6 +31,7 @@ curl                    command  curl            curl             curl          
 '
 test='
 git                     command  git             git              git           git
+bwrap                   command  bubblewrap      bubblewrap       bubblewrap    bubblewrap
 ps                      command  procps          procps-ng        procps-ng     procps
 clang-format            command  clang-format    clang-tools-extra  clang       clang-tools
 gio-2.0                 library  libglib2.0-dev  glib2-devel      glib2         glib2-devel

@@ -230,6 +230,15 @@ static int read_unenforced(struct service *service, sd_bus_message *m, struct ch
     return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
+static int read_sandbox(struct service *service, sd_bus_message *m, struct child *child)
+{
+    char text[SANDBOX_TEXT_MAX] = "";
+
+    (void)service;
+    sandbox_describe(child->config->declaration.process.sandbox, text);
+    return append_values(m, "s", text);
+}
+
 static int read_explanation(struct service *service, sd_bus_message *m, struct child *child)
 {
     char text[1024];
@@ -293,6 +302,7 @@ static const struct property properties[] = {
     {"CPUUsageNSec", "t", read_cpu, SILENT},
     {"MemoryCurrent", "t", read_memory, SILENT},
     {"UnenforcedLimits", "as", read_unenforced, SILENT},
+    {"Sandbox", "s", read_sandbox, SILENT},
     {"ManifestPath", "s", read_manifest_path, CHANGE},
     {"ManifestPending", "b", read_manifest_pending, CHANGE},
     {"Manifest", "s", read_manifest, SILENT},

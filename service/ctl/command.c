@@ -236,6 +236,7 @@ static int status_table(struct client *client, const char *id, const char *path)
     print_moment(client, path, "next run", "NextRunUSec");
     print_moment(client, path, "last run", "LastRunUSec");
     print_attempt(client, path);
+    print_text(client, path, "sandbox", "Sandbox");
     print_restart_limit(client, path);
     print_liveness(client, path);
     print_text(client, path, "fence", "FencePhase");

@@ -7,6 +7,8 @@
 #include "host/birth.h"
 
 #include "host/birth_directory.h"
+#include "host/birth_environment.h"
+#include "host/birth_sandbox.h"
 #include "system/environment_file.h"
 #include "system/open_regular.h"
 #include "host/starts.h"
@@ -32,7 +34,6 @@
 #define CLONE_INTO_CGROUP 0x200000000ULL
 #endif
 
-#define FILE_VARIABLES_MAX 16384
 #define SIGNALS_SIZE       8 /* of the kernel's set of 64 signals */
 #define SAY_TRIES          4
 
@@ -178,43 +179,6 @@ static char *arena(struct birth *birth, size_t size)
 
 /* ---- the environment ------------------------------------------------------------------------- */
 
-struct variables {
-    char **list;
-    size_t count;
-};
-
-static bool same_name(const char *a, const char *b)
-{
-    while (*a && *a == *b && *a != '=') {
-        a++;
-        b++;
-    }
-    return *a == '=' && *b == '=';
-}
-
-static bool is_named(char *const *list, size_t count, const char *variable)
-{
-    for (size_t i = 0; i < count; i++)
-        if (same_name(list[i], variable))
-            return true;
-    return false;
-}
-
-static int take(void *userdata, char *variable)
-{
-    struct variables *variables = userdata;
-
-    for (size_t i = 0; i < variables->count; i++)
-        if (same_name(variables->list[i], variable)) {
-            variables->list[i] = variable;
-            return 0;
-        }
-    if (variables->count == FILE_VARIABLES_MAX)
-        return -E2BIG;
-    variables->list[variables->count++] = variable;
-    return 0;
-}
-
 static long read_file(long fd, char *text)
 {
     size_t used = 0;
@@ -231,25 +195,6 @@ static long read_file(long fd, char *text)
         if (n == 0)
             return (long)used;
     }
-}
-
-/* What the manifest says wins over the file, the file over what a child has without one. */
-static char **merge(const struct plan *plan, const struct variables *file, char **list)
-{
-    char **environment = plan->environment.list;
-    size_t n = 0;
-
-    for (size_t i = 0; i < plan->n_before; i++)
-        if (!is_named(file->list, file->count, environment[i]))
-            list[n++] = environment[i];
-    for (size_t i = 0; i < file->count; i++)
-        if (!is_named(environment + plan->n_before, plan->n_environment - plan->n_before,
-                      file->list[i]))
-            list[n++] = file->list[i];
-    for (size_t i = plan->n_before; i < plan->n_environment; i++)
-        list[n++] = environment[i];
-    list[n] = NULL;
-    return list;
 }
 
 static char **read_environment(struct birth *birth)
@@ -272,10 +217,10 @@ static char **read_environment(struct birth *birth)
     must(birth, STEP_ENVIRONMENT, length);
     CALL(SYS_close, fd);
     file.list = (char **)(void *)(text + room);
-    int r = environment_file_parse(text, (size_t)length, take, &file, &problem);
+    int r = environment_file_parse(text, (size_t)length, birth_variables_take, &file, &problem);
     if (r < 0)
         fail_with(birth, STEP_ENVIRONMENT, r, problem.line, problem.why);
-    return merge(plan, &file, file.list + FILE_VARIABLES_MAX);
+    return birth_variables_merge(plan, &file, file.list + FILE_VARIABLES_MAX);
 }
 
 /* ---- descriptors ----------------------------------------------------------------------------- */
@@ -498,6 +443,24 @@ static void check_identity(struct birth *birth)
     must(birth, STEP_IDENTITY, right ? 0 : -EPERM);
 }
 
+/* ---- the sandbox ----------------------------------------------------------------------------- */
+
+static void enter_sandbox(const struct birth *birth)
+{
+    char why[BIRTH_TEXT_MAX] = "";
+
+    enter_step(birth, STEP_SANDBOX);
+    int r = birth_sandbox_enter(birth->plan, why, sizeof(why));
+    if (r < 0)
+        fail_with(birth, STEP_SANDBOX, r, 0, why);
+}
+
+static void filter_system_calls(const struct birth *birth)
+{
+    enter_step(birth, STEP_SYSCALLS);
+    must(birth, STEP_SYSCALLS, birth_sandbox_filter(birth->plan));
+}
+
 /* ---- the whole way --------------------------------------------------------------------------- */
 
 static void begin_record(const struct birth *birth)
@@ -565,6 +528,9 @@ void birth_run(struct birth *birth)
     CALL(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
     if (plan->flags & PLAN_SET_OOM_SCORE)
         set_oom_score(birth);
+    if (plan->n_sandbox > 0 || plan->joined > 0)
+        enter_sandbox(birth);
+    enter_step(birth, STEP_LIMITS);
     apply_limits(birth);
     change_identity(birth);
     check_identity(birth);
@@ -573,6 +539,8 @@ void birth_run(struct birth *birth)
         must(birth, STEP_WORKING_DIRECTORY, CALL(SYS_chdir, plan->working_directory.text));
     write_pid(plan->watchdog_pid.text);
     write_pid(plan->listen_pid.text);
+    if (plan->n_filter > 0)
+        filter_system_calls(birth);
     enter_step(birth, STEP_EXEC);
     take_signals(plan);
     may_execute(birth);
@@ -584,7 +552,7 @@ void birth_run(struct birth *birth)
 bool birth_wants_copy(const struct plan *plan)
 {
     return !CAN_SHARE || plan->output_file.text || plan->environment_file.text ||
-           plan->n_directories > 0 || plan->flags & PLAN_SET_OOM_SCORE;
+           plan->n_directories > 0 || plan->n_sandbox > 0 || plan->joined > 0 || plan->n_filter > 0 || plan->flags & PLAN_SET_OOM_SCORE;
 }
 
 /* ---- cloning --------------------------------------------------------------------------------- */

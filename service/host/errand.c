@@ -291,6 +291,17 @@ static void close_if_open(const int *fd)
         close(*fd);
 }
 
+/* What is run beside the program is one of the child's processes, and sees what
+ * they see. 0: it has a sandbox of its own. */
+static pid_t sandbox_to_join(const struct errand *errand)
+{
+    const struct process *process = errand->order.process;
+    enum errand_kind kind = errand->order.kind;
+    bool beside = kind == ERRAND_CHECK || kind == ERRAND_RELOAD || kind == ERRAND_STOP;
+
+    return beside && process->state == PROCESS_RUNNING ? process->main_pid : 0;
+}
+
 /* A health check has no output; a command writes where the child's output
  * goes. */
 static int send(struct errand *errand, const struct account *account,
@@ -326,7 +337,14 @@ static int send(struct errand *errand, const struct account *account,
     plan_take_account(&source, account);
     struct launch_descriptors descriptors = {
         .input = host->null, .output = output < 0 ? host->null : output, .cgroup = cgroup};
-    return spawner_launch(host->spawner, &source, &descriptors, launched, errand, &errand->launch);
+    if (sandbox_has_namespaces(spec.sandbox))
+        source.joined = sandbox_to_join(errand);
+    r = process_make_sandbox(process, environment, &source);
+    if (r < 0)
+        return r;
+    r = spawner_launch(host->spawner, &source, &descriptors, launched, errand, &errand->launch);
+    sandbox_words_free(source.sandbox);
+    return r;
 }
 
 /* What it is told of the child's program: its PID, or how it ended. */

@@ -64,6 +64,8 @@ static const char *culprit(const struct process_spec *spec, enum plan_step step,
     case STEP_GROUPS:
     case STEP_IDENTITY:
     case STEP_NO_NEW_PRIVILEGES:
+    case STEP_SANDBOX:
+    case STEP_SYSCALLS:
     case PLAN_STEPS:
         return NULL;
     }
@@ -78,7 +80,9 @@ void process_launch_failed(struct process *process, const struct launch_outcome 
     enum plan_step step = outcome->error == -ECANCELED && !outcome->again
                               ? (enum plan_step)starts_step(process->host->starts, &process->id)
                               : outcome->step;
-    const char *what = culprit(spec, step, outcome->line);
+    const char *path = process->child->config->declaration.manifest_path;
+    const char *what = step == STEP_SANDBOX && path && path[0] ? path
+                                                               : culprit(spec, step, outcome->line);
     const char *why = *outcome->text                   ? outcome->text
                       : outcome->error == -EMEDIUMTYPE ? "not a file"
                                                        : strerror(-outcome->error);
@@ -206,6 +210,29 @@ static void note_usage(struct process *process)
 
 /* ---- the launch ------------------------------------------------------------------------------ */
 
+int process_make_sandbox(struct process *process, const struct environment *environment,
+                         struct plan_source *source)
+{
+    const struct process_spec *spec = &process->child->config->declaration.process;
+    const struct sandbox_places places = {.bases = environment->directories.bases,
+                                          .notify = process->host->notify_path};
+    int n = 0;
+
+    if (!spec->sandbox)
+        return 0;
+    if (spec->sandbox->parts[SANDBOX_SYSCALLS] == SYSCALLS_SERVICE)
+        n = sandbox_filter(&source->filter);
+    if (n < 0)
+        return process_step_failed(process, n, plan_step_to_string(STEP_SYSCALLS), NULL);
+    source->n_filter = (size_t)n;
+    if (source->joined > 0 || !sandbox_has_namespaces(spec->sandbox))
+        return 0;
+    source->sandbox = sandbox_words(spec, &places);
+    return source->sandbox
+               ? 0
+               : process_step_failed(process, -ENOMEM, plan_step_to_string(STEP_SANDBOX), NULL);
+}
+
 /* Everything that the plan needs. The gate is opened here: only a birth that
  * still finds it open may execute its program. */
 static struct plan_source source_of(struct process *process, const struct account *account,
@@ -270,7 +297,11 @@ int process_send_launch(struct process *process, const struct account *account,
                                              .output = output < 0 ? host->null : output,
                                              .cgroup = cgroup,
                                              .sockets = sockets};
+    r = process_make_sandbox(process, &environment, &source);
+    if (r < 0)
+        return r;
     r = spawner_launch(host->spawner, &source, &descriptors, ended, process, &process->launch);
+    sandbox_words_free(source.sandbox);
     if (r < 0)
         return process_step_failed(process, r, plan_step_to_string(STEP_SPAWNER), NULL);
     note_usage(process);

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "host/environment.h"
+#include "host/sandbox.h"
 #include "host/spawner.h"
 
 struct process;
@@ -19,6 +21,11 @@ int process_open_output(struct process *process);
 /* Its leaf, to be closed by the caller, and -1 where there are no cgroups. Returns 0, or a negative
  * errno with result_error and result_reason set. */
 int process_open_leaf(struct process *process, int *cgroup);
+
+/* What of the plan is about its sandbox; source->sandbox is the caller's to free. Returns 0, or a
+ * negative errno with result_error and result_reason set. */
+int process_make_sandbox(struct process *process, const struct environment *environment,
+                         struct plan_source *source);
 
 /* Sets result_error and result_reason. The first returns the error. */
 int process_step_failed(struct process *process, int error, const char *step, const char *what);

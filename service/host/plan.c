@@ -9,11 +9,13 @@
 #include "core/vocabulary/invariant.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #define GROUPS_MAX 65536 /* NGROUPS_MAX of Linux */
+#define FILTER_MAX 4096  /* BPF_MAXINSNS of Linux */
 
 /* A step is named like the key of the manifest that it belongs to. */
 const char *plan_step_to_string(enum plan_step step)
@@ -41,6 +43,8 @@ const char *plan_step_to_string(enum plan_step step)
         [STEP_LOGS_DIRECTORY] = "logs_directory",
         [STEP_CACHE_DIRECTORY] = "cache_directory",
         [STEP_AFFINITY] = "cpu_affinity",
+        [STEP_SANDBOX] = "sandbox",
+        [STEP_SYSCALLS] = "sandbox.syscalls",
     };
 
     return step < PLAN_STEPS ? names[step] : "start";
@@ -188,6 +192,13 @@ static void fill_strings(struct plan *plan, const struct plan_source *source)
     writer.used += (plan->n_environment + 1) * sizeof(uint64_t);
     plan->directories.offset = writer.used;
     writer.used += plan->n_directories * sizeof(struct plan_directory);
+    plan->sandbox.offset = writer.used;
+    writer.used += (plan->n_sandbox + 1) * sizeof(uint64_t);
+    plan->filter.offset = writer.used;
+    if (source->n_filter > 0)
+        memcpy(writer.base + writer.used, source->filter,
+               source->n_filter * sizeof(struct sock_filter));
+    writer.used += source->n_filter * sizeof(struct sock_filter);
     plan->groups.offset = writer.used;
     if (source->n_groups > 0) { /* in the kernel's order, so that they can be compared */
         memcpy(writer.base + writer.used, source->groups, source->n_groups * sizeof(uint32_t));
@@ -197,6 +208,8 @@ static void fill_strings(struct plan *plan, const struct plan_source *source)
     put_list(&writer, (void *)(writer.base + plan->arguments.offset), source->arguments);
     put_list(&writer, (void *)(writer.base + plan->environment.offset), source->environment);
     put_directories(&writer, (void *)(writer.base + plan->directories.offset), source);
+    if (source->sandbox)
+        put_list(&writer, (void *)(writer.base + plan->sandbox.offset), source->sandbox);
     plan->working_directory.offset = put_text(&writer, source->spec->working_directory);
     plan->environment_file.offset = put_text(&writer, file ? file + (*file == '-') : NULL);
     plan->output_file.offset = put_text(&writer, source->output_file);
@@ -228,12 +241,14 @@ int plan_make(const struct plan_source *source, struct plan **plan)
     size_t arguments = count_of(source->arguments, &size);
     size_t variables = count_of(source->environment, &size);
     size_t directories = count_directories(source, &size);
+    size_t words = source->sandbox ? count_of(source->sandbox, &size) : 0;
 
-    size += (arguments + variables + 2) * sizeof(uint64_t) + source->n_groups * sizeof(uint32_t) +
+    size += (arguments + variables + words + 3) * sizeof(uint64_t) +
+            source->n_filter * sizeof(struct sock_filter) + source->n_groups * sizeof(uint32_t) +
             directories * sizeof(struct plan_directory) +
             length_of(source->spec->working_directory) + length_of(source->environment_file) +
             length_of(source->output_file);
-    if (size > PLAN_MAX || source->n_groups > GROUPS_MAX || directories > PLAN_DIRECTORIES_MAX)
+    if (size > PLAN_MAX || source->n_filter > FILTER_MAX || source->n_groups > GROUPS_MAX || directories > PLAN_DIRECTORIES_MAX)
         return -E2BIG;
     struct plan *fresh = calloc(1, size);
     if (!fresh)
@@ -243,6 +258,9 @@ int plan_make(const struct plan_source *source, struct plan **plan)
     fresh->n_arguments = (uint32_t)arguments;
     fresh->n_environment = (uint32_t)variables;
     fresh->n_directories = directories;
+    fresh->n_sandbox = (uint32_t)words;
+    fresh->n_filter = (uint32_t)source->n_filter;
+    fresh->joined = (uint64_t)source->joined;
     fill_strings(fresh, source);
     *plan = fresh;
     return 0;
@@ -305,7 +323,8 @@ static bool numbers_are_possible(const struct plan *plan, size_t size)
             return false;
     return plan->magic == PLAN_MAGIC && plan->size == size && plan->n_arguments > 0 &&
            plan->n_sockets <= CHILD_DESCRIPTORS_MAX + 1 && plan->n_groups <= GROUPS_MAX &&
-           plan->n_before <= plan->n_environment && plan->umask <= 0777 &&
+           plan->n_before <= plan->n_environment && plan->n_filter <= FILTER_MAX &&
+           plan->joined <= INT32_MAX && plan->umask <= 0777 &&
            plan->uid != UINT32_MAX && plan->gid != UINT32_MAX &&
            ((const char *)plan)[size - 1] == '\0';
 }
@@ -315,11 +334,14 @@ static bool numbers_are_possible(const struct plan *plan, size_t size)
 int plan_open(struct plan *plan, size_t size)
 {
     if (size < sizeof(*plan) || !numbers_are_possible(plan, size) ||
-        !has_room(plan, plan->groups.offset, plan->n_groups * sizeof(uint32_t), 4))
+        !has_room(plan, plan->groups.offset, plan->n_groups * sizeof(uint32_t), 4) ||
+        !has_room(plan, plan->filter.offset, plan->n_filter * sizeof(struct sock_filter), 8))
         return -EBADMSG;
+    plan->filter.filter = (void *)((char *)plan + plan->filter.offset);
     plan->groups.numbers = (void *)((char *)plan + plan->groups.offset);
     bool whole = open_list(plan, &plan->arguments, plan->n_arguments) &&
                  open_list(plan, &plan->environment, plan->n_environment) &&
+                 open_list(plan, &plan->sandbox, plan->n_sandbox) &&
                  open_directories(plan) && open_text(plan, &plan->working_directory) &&
                  open_text(plan, &plan->environment_file) && open_text(plan, &plan->output_file) &&
                  open_text(plan, &plan->watchdog_pid) && open_text(plan, &plan->listen_pid);

@@ -73,10 +73,12 @@ enum plan_step {
     STEP_LOGS_DIRECTORY = 19,
     STEP_CACHE_DIRECTORY = 20,
     STEP_AFFINITY = 21,
+    STEP_SANDBOX = 22,
+    STEP_SYSCALLS = 23,
     PLAN_STEPS
 };
 
-_Static_assert(PLAN_STEPS == 22, "starts_record.step: a step is appended, never inserted");
+_Static_assert(PLAN_STEPS == 24, "starts_record.step: a step is appended, never inserted");
 
 const char *plan_step_to_string(enum plan_step step);
 
@@ -88,6 +90,7 @@ struct plan_limit {
 /* Of a string that may be missing: 0. Of the rest: the offset of the first one. plan_open() makes
  * pointers of all of them. */
 struct plan_directory;
+struct sock_filter;
 
 union plan_place {
     uint64_t offset;
@@ -95,6 +98,7 @@ union plan_place {
     char **list; /* NULL-terminated */
     uint32_t *numbers;
     struct plan_directory *directories;
+    struct sock_filter *filter;
 };
 
 /* A directory that is made before the child's identity changes: `name` below `base`. */
@@ -120,6 +124,10 @@ struct plan {
     struct plan_limit limits[PROCESS_LIMITS];
     uint64_t affinity[AFFINITY_WORDS];
     uint64_t n_directories;
+    uint32_t n_sandbox; /* words for bubblewrap; 0: there is no sandbox */
+    uint32_t n_filter;  /* instructions; 0: all system calls are allowed */
+    uint64_t joined;    /* the process whose sandbox is entered instead; 0: none */
+    union plan_place sandbox, filter;
     union plan_place arguments, environment, groups;
     union plan_place directories; /* of struct plan_directory */
     union plan_place working_directory, environment_file, output_file;
@@ -138,6 +146,10 @@ struct plan_source {
     const char *environment_file;          /* NULL: none, or read already */
     const char *output_file;               /* to be opened by the child, or NULL */
     char *const *directory_bases;          /* DIRECTORY_KINDS of them; NULL: none are made */
+    char **sandbox;                        /* words, or NULL */
+    const struct sock_filter *filter;
+    size_t n_filter;
+    pid_t joined;
     bool in_cgroup;
     size_t n_sockets;
     bool set_user, set_group, set_groups;

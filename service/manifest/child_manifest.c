@@ -498,6 +498,8 @@ int child_manifest_read(struct reader *reader, const struct node *node, const ch
     r = append_arguments(reader, child);
     if (r == 0)
         r = manifest_apply_role(reader, node, &child->declaration);
+    if (r == 0)
+        r = manifest_check_sandbox(reader, node, &child->declaration);
     if (r < 0)
         return r;
     child->declaration.id =

@@ -343,6 +343,7 @@ READER(read_cache, manifest_read_directories(reader, node, &process->directories
 READER(read_cache_mode,
        manifest_read_directory_mode(reader, node, &process->directories[DIRECTORY_CACHE]))
 READER(read_cpu_affinity, manifest_read_affinity(reader, node, &process->affinity))
+READER(read_sandbox, manifest_read_sandbox(reader, node, &process->sandbox))
 READER(read_sockets, manifest_read_sockets(reader, node, process))
 READER(read_working_directory, read_absolute_path(reader, node, &process->working_directory))
 READER(read_user, read_account(reader, node, &process->user))
@@ -366,6 +367,7 @@ const struct key process_keys[] = {
     {"no_new_privileges", read_no_new_privileges},
     {"environment", read_environment},
     {"environment_file", read_environment_file},
+    {"sandbox", read_sandbox},
     {"stdout", read_stdout},
     {"sockets", read_sockets},
     {"before", read_before},

@@ -70,6 +70,14 @@ int manifest_read_whole_limit(struct reader *reader, const char *name, const str
 int manifest_read_affinity(struct reader *reader, const struct node *node,
                            const uint64_t **affinity);
 
+/* Reads `sandbox`; *sandbox: NULL where it leaves everything as it is: sandbox_manifest.c. */
+int manifest_read_sandbox(struct reader *reader, const struct node *node,
+                          const struct sandbox_spec **sandbox);
+
+/* What contradicts a sandbox, once all keys of the child are read. */
+int manifest_check_sandbox(struct reader *reader, const struct node *node,
+                           const struct child_declaration *declaration);
+
 /* Reads where to connect to, "ADDRESS:PORT" or a local path or "@NAME", with `host` where only a
  * port is given. Returns 0 or -EINVAL. */
 int manifest_parse_address(const char *text, const char *host, struct socket_spec *socket);

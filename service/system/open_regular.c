@@ -201,6 +201,22 @@ int open_regular_reading(const char *path)
     return steal(&fd);
 }
 
+int open_place_guarded(const char *path)
+{
+    struct way way = {};
+    char part[NAME_MAX + 1];
+
+    if (path[0] != '/' || strlen(path) >= PATH_MAX)
+        return path[0] != '/' ? -EINVAL : -ENAMETOOLONG;
+    strcpy(way.rest, path);
+    __attribute__((cleanup(close_file))) int at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int r = at < 0 ? -errno : walk_to_the_end(&way, &at, part);
+    if (r < 0)
+        return r;
+    int fd = openat(at, part, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
 /* ---- whole files ----------------------------------------------------------------------------- */
 
 int read_regular(int at, const char *path, size_t max, char **text, size_t *length)

@@ -33,6 +33,12 @@ int open_regular_guarded(const char *path, int flags, mode_t mode, int *folder);
  */
 int open_regular_reading(const char *path);
 
+/*
+ * O_PATH of whatever is there, as a place and not to be read. Links are followed to the end, each
+ * only where it is root's or our own. Returns a descriptor or a negative errno.
+ */
+int open_place_guarded(const char *path);
+
 /* Reads a whole file of at most `max` bytes, terminated, into memory to be freed. Returns 0 or a
  * negative errno, as open_regular(); -EFBIG where it is larger. */
 int read_regular(int at, const char *path, size_t max, char **text, size_t *length);

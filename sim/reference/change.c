@@ -92,6 +92,22 @@ static bool same_affinity(const struct process_spec *a, const struct process_spe
     return true;
 }
 
+static bool same_sandbox(const struct sandbox_spec *a, const struct sandbox_spec *b)
+{
+    size_t i = 0;
+
+    if (!a || !b)
+        return a == b;
+    for (size_t part = 0; part < SANDBOX_PARTS; part++)
+        if (a->parts[part] != b->parts[part])
+            return false;
+    if (!a->paths || !b->paths)
+        return a->paths == b->paths;
+    while (a->paths[i] && b->paths[i] && same_text(a->paths[i], b->paths[i]))
+        i++;
+    return !a->paths[i] && !b->paths[i];
+}
+
 static bool same_output(const struct process_output *a, const struct process_output *b)
 {
     return a->kind == b->kind && same_text(a->path, b->path) &&
@@ -119,7 +135,7 @@ static bool same_process(const struct child_declaration *x, const struct child_d
            a->umask_set == b->umask_set && a->nice == b->nice && a->nice_set == b->nice_set &&
            a->oom_score_adj == b->oom_score_adj && a->oom_score_adj_set == b->oom_score_adj_set &&
            a->ignore_sigpipe == b->ignore_sigpipe && a->fd_store_max == b->fd_store_max &&
-           same_limits(a, b) && same_affinity(a, b) && same_output(&a->output, &b->output) &&
+           same_limits(a, b) && same_affinity(a, b) && same_sandbox(a->sandbox, b->sandbox) && same_output(&a->output, &b->output) &&
            same_sockets(a, b) && same_commands(&a->before, &b->before) && same_directories(a, b);
 }
 

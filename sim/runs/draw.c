@@ -204,6 +204,12 @@ static const char *directories[] = {"one", "two/three", NULL};
 
 static const uint64_t processors[AFFINITY_WORDS] = {5, [AFFINITY_WORDS - 1] = UINT64_MAX};
 
+static const char *hidden[] = {"n-/srv", "w/srv/data", NULL};
+
+static const struct sandbox_spec sandboxes[] = {
+    {.parts = {[SANDBOX_SYSTEM] = SYSTEM_READ_ONLY, [SANDBOX_SYSCALLS] = SYSCALLS_SERVICE}},
+    {.parts = {[SANDBOX_NETWORK] = NETWORK_NONE}, .paths = hidden}};
+
 /* Keys that the core only carries: a recovery must not lose them. */
 static void draw_process(struct world *world, struct child_declaration *d)
 {
@@ -222,6 +228,7 @@ static void draw_process(struct world *world, struct child_declaration *d)
     d->process.cpu_max_usec = PICK(world, 0, CPU_PERIOD_USEC / 2);
     d->process.io_weight = (uint32_t)PICK(world, 0, 50);
     d->process.affinity = draw_number(world, 2) ? processors : NULL;
+    d->process.sandbox = draw_number(world, 2) ? &sandboxes[draw_number(world, 2)] : NULL;
     struct directory_list *list = &d->process.directories[draw_number(world, DIRECTORY_KINDS)];
     list->names = draw_number(world, 2) ? directories : NULL;
     list->mode = draw_number(world, 2) ? DIRECTORY_MODE : 0700;

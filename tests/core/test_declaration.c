@@ -31,6 +31,8 @@ struct whole {
     struct socket_spec sockets[2];
     struct process_limit limits[PROCESS_LIMITS];
     uint64_t affinity[AFFINITY_WORDS];
+    struct sandbox_spec sandbox;
+    const char *paths[3];
     struct health_spec health;
     const char *requires[2], *after[2], *tags[2];
     const char *arguments[3], *groups[2], *environment[3], *check[2], *before[2];
@@ -49,7 +51,8 @@ static void fill(struct whole *w)
                         .environment = {"A=1", "B=2"},
                         .check = {"/bin/check"},
                         .before = {"/bin/before"},
-                        .directories = {"web", "web/tmp"}};
+                        .directories = {"web", "web/tmp"},
+                        .paths = {"r/srv", "w-/srv/data"}};
     declaration_defaults(&w->d, ROLE_WORKER);
     w->d.id = "a/child";
     w->d.description = "a child";
@@ -81,6 +84,7 @@ static void fill(struct whole *w)
                                          .umask_set = true,
                                          .limits = w->limits,
                                          .affinity = w->affinity,
+                                         .sandbox = &w->sandbox,
                                          .output = {.kind = OUTPUT_FILE, .path = "/var/log/x"},
                                          .sockets = w->sockets,
                                          .n_sockets = 2,
@@ -91,6 +95,7 @@ static void fill(struct whole *w)
                                          .after_stop = {w->asides, 2},
                                          .stop_signal = 15,
                                          .reload_signal = 1};
+    w->sandbox = (struct sandbox_spec){.parts = {1, 1, 1, 1, 1, 1}, .paths = w->paths};
     for (int i = 0; i < DIRECTORY_KINDS; i++)
         w->d.process.directories[i] = (struct directory_list){w->directories, DIRECTORY_MODE};
     for (int i = 0; i < 2; i++)
@@ -342,6 +347,9 @@ static void check_lists(struct child_declaration *wrote, struct child_declaratio
     compare_commands(&wrote->process.reload, &read->process.reload);
     compare_commands(&wrote->process.stop, &read->process.stop);
     compare_commands(&wrote->process.after_stop, &read->process.after_stop);
+    g_assert_cmpmem(wrote->process.sandbox->parts, SANDBOX_PARTS, read->process.sandbox->parts,
+                    SANDBOX_PARTS);
+    g_assert_true(g_strv_equal(wrote->process.sandbox->paths, read->process.sandbox->paths));
 }
 
 /* Writes it, reads it, and compares everything. */
@@ -442,6 +450,12 @@ static void each_element_of_a_list_comes_back(void)
     w.affinity[0] = 5;
     w.affinity[AFFINITY_WORDS - 1] = UINT64_MAX;
     check(&w.d, "affinity");
+    w.paths[1] = "n/home/other";
+    check(&w.d, "sandbox.paths");
+    for (enum sandbox_part part = 0; part < SANDBOX_PARTS; part++) {
+        w.sandbox.parts[part] = 0;
+        check(&w.d, "sandbox");
+    }
 }
 
 /* ---- supervisors ----------------------------------------------------------------------------- */

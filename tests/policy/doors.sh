@@ -44,7 +44,7 @@ only "numbers are read in one place" \
 # By path: what others may have put there; below a folder of our own, the kernel's files, ours alone.
 only "files are opened by path in one place" \
     '(^|[^_a-z.>])(f?re)?(f?open|openat2?|creat)(64)?\([^2)]' \
-    '^service/(system/(open_regular|own_folder|again|standard)|host/(birth|birth_directory|cgroup|environment|host|job_results|log_writer|output|result|spawner_process)|journal/(audit_walk|recovery|tail)|ctl/history|log/sink|signals)\.c:' service
+    '^service/(system/(open_regular|own_folder|again|standard)|host/(birth|birth_directory|birth_sandbox|cgroup|environment|host|job_results|log_writer|output|result|spawner_process)|journal/(audit_walk|recovery|tail)|ctl/history|log/sink|signals)\.c:' service
 # By TEST, WORLD_TEST and FIXTURE_TEST; what is left has data that is part of its name.
 only "the name of a test is that of its function" \
     '(g_test_add(_func)?|world_test|fixture_test)\( *$|(g_test_add(_func)?|world_test|fixture_test)\(.*"/' \

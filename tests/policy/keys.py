@@ -81,7 +81,7 @@ PREFIXES = {  # of each table of keys, by the function or the name that it has: 
     "read_restart_limit": ("CHILD", "restart_limit."), "read_stop": ("CHILD", "stop."),
     "read_heartbeat": ("CHILD", "heartbeat."), "manifest_read_health": ("CHILD", "health_check."),
     "read_command": ("CHILD", "before."), "read_stdout": ("CHILD", "stdout."), "read_socket": ("CHILD", "sockets."),
-    "manifest_read_schedule": ("CHILD", "schedule."),
+    "manifest_read_schedule": ("CHILD", "schedule."), "read_mapping": ("CHILD", "sandbox."),
     "supervisor_keys": ("SUPERVISOR", ""), "read_group": ("GROUP", ""), "read_budget": ("GROUP", "budget."),
     "read_limit": ("SUPERVISOR and GROUP", "restart_limit."),
 }

@@ -82,6 +82,19 @@ static void copy_commands(struct block *block, const struct command_list *from,
     to->commands = from->count > 0 ? commands : NULL;
 }
 
+static const struct sandbox_spec *copy_sandbox(struct block *block, const struct sandbox_spec *from)
+{
+    if (!from)
+        return NULL;
+    struct sandbox_spec *sandbox = block_take(block, sizeof(*sandbox));
+    const char **paths = block_strings(block, from->paths, strings_count(from->paths));
+    if (sandbox) {
+        *sandbox = *from;
+        sandbox->paths = paths;
+    }
+    return sandbox;
+}
+
 /* What the child's process gets. A pointer that this function forgets would
  * point into the caller's memory: the structure is copied as a whole first, and
  * then each pointer is replaced. */
@@ -133,6 +146,7 @@ static void copy_process(struct block *block, const struct process_spec *from,
         void *limits = block_take(block, size);
         to->limits = limits ? memcpy(limits, from->limits, size) : NULL;
     }
+    to->sandbox = copy_sandbox(block, from->sandbox);
     if (from->affinity) {
         size_t size = AFFINITY_WORDS * sizeof(*from->affinity);
         void *affinity = block_take(block, size);

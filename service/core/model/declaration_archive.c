@@ -19,6 +19,7 @@
 #include "core/model/later_keys.h"
 #include "core/model/process_spec.h"
 #include "core/model/resource.h"
+#include "core/model/sandbox.h"
 #include "core/model/restart_limit.h"
 #include "core/vocabulary/invariant.h"
 
@@ -366,6 +367,7 @@ FIELDS(write_later_keys, later_keys_archive(a, &d->process))
 FIELDS(write_limits, resource_archive_limits(a, &d->process))
 FIELDS(compare_more_limits, resource_archive_more(a, &d->process))
 FIELDS(compare_affinity, resource_archive_affinity(a, &d->process))
+FIELDS(compare_sandbox, sandbox_archive(a, &d->process.sandbox))
 FIELDS(write_sockets, archive_sockets(a, &d->process))
 FIELDS(write_health, archive_health(a, &d->process))
 FIELDS(write_reload_signal, ARCHIVE_WORD(a, d->process.reload_signal, PROCESS_SIGNAL_MAX))
@@ -447,6 +449,7 @@ static const struct {
     [KEY_IGNORE_SIGPIPE] = {"ignore_sigpipe", KEY_OF_PROCESS},
     [KEY_LIMITS] = {"limits", KEY_OF_PROCESS},
     [KEY_CPU_AFFINITY] = {"cpu_affinity", KEY_OF_PROCESS},
+    [KEY_SANDBOX] = {"sandbox", KEY_OF_PROCESS},
     [KEY_STDOUT] = {"stdout", KEY_OF_PROCESS},
     [KEY_SOCKETS] = {"sockets", KEY_OF_PROCESS},
     [KEY_BEFORE] = {"before", KEY_OF_PROCESS},
@@ -530,6 +533,7 @@ static const struct row {
     {write_whole_limits, KEY_LIMITS, ROW_BOTH},
     {compare_more_limits, KEY_LIMITS, ROW_COMPARED},
     {compare_affinity, KEY_CPU_AFFINITY, ROW_COMPARED},
+    {compare_sandbox, KEY_SANDBOX, ROW_COMPARED},
     {write_output, KEY_STDOUT, ROW_BOTH},
     {write_sockets, KEY_SOCKETS, ROW_BOTH},
     {write_health, KEY_HEALTH_CHECK, ROW_BOTH},

@@ -60,6 +60,7 @@ enum declaration_key {
     KEY_IGNORE_SIGPIPE,
     KEY_LIMITS,
     KEY_CPU_AFFINITY,
+    KEY_SANDBOX,
     KEY_STDOUT,
     KEY_SOCKETS,
     KEY_BEFORE,

@@ -4,6 +4,7 @@
 #include "core/model/commands.h"
 #include "core/model/process_spec.h"
 #include "core/model/resource.h"
+#include "core/model/sandbox.h"
 
 _Static_assert(FD_STORE_MAX < 1 << 8, "later_keys_archive() has it in the bits from 16 to 23");
 
@@ -33,7 +34,8 @@ static bool has_directories(const struct process_spec *spec)
 #define HAS_DIRECTORIES (UINT64_C(1) << 25)
 #define HAS_RESOURCES   (UINT64_C(1) << 26)
 #define HAS_COMMANDS    (UINT64_C(1) << 32)
-#define KNOWN_KEYS      (HAS_RESOURCES | (HAS_RESOURCES - 1) | HAS_COMMANDS)
+#define HAS_SANDBOX     (UINT64_C(1) << 33)
+#define KNOWN_KEYS      (HAS_RESOURCES | (HAS_RESOURCES - 1) | HAS_COMMANDS | HAS_SANDBOX)
 
 /* The bits of the later keys, packed behind the one for `nice`. The order is
  * fixed for good: a bit that has been written once never gets another
@@ -47,7 +49,8 @@ static uint64_t later_keys_of(const struct process_spec *spec)
            (uint64_t)spec->fd_store_max << 16 | (spec->before.count > 0 ? HAS_BEFORE : 0) |
            (has_directories(spec) ? HAS_DIRECTORIES : 0) |
            (resource_is_given(spec) ? HAS_RESOURCES : 0) |
-           (commands_follow_a_start(spec) ? HAS_COMMANDS : 0);
+           (commands_follow_a_start(spec) ? HAS_COMMANDS : 0) |
+           (spec->sandbox ? HAS_SANDBOX : 0);
 }
 
 void later_keys_archive(struct archive *a, struct process_spec *spec)
@@ -75,6 +78,8 @@ void later_keys_archive(struct archive *a, struct process_spec *spec)
         commands_archive(a, &spec->stop);
         commands_archive(a, &spec->after_stop);
     }
+    if (!a->failed && bits & HAS_SANDBOX)
+        sandbox_archive(a, &spec->sandbox);
     if (!a->reading || a->failed)
         return;
     spec->fd_store_max = (uint32_t)stored;

@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include "core/model/sandbox.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -124,6 +126,7 @@ struct process_spec {
     uint64_t memory_high;               /* bytes beyond which it is slowed down; 0: no limit */
     uint64_t cpu_max_usec;              /* of each CPU_PERIOD_USEC, of all processors; 0: all */
     uint32_t io_weight;                 /* as cpu_weight */
+    const struct sandbox_spec *sandbox; /* NULL: none */
     const uint64_t *affinity;     /* AFFINITY_WORDS of them: bit n is processor n; NULL: all */
     struct process_output output; /* of stdout and stderr */
     const struct socket_spec *sockets;
