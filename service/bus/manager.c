@@ -74,71 +74,82 @@ static int check_share(const struct service *service, const struct caller *calle
                        caller->text);
 }
 
+/* What a call of RunJob or PlanRunJob has said. */
+struct job_call {
+    struct manifest *manifest; /* of one job */
+    const struct caller *caller;
+    struct options options;
+    const char *reason; /* belongs to the message */
+};
+
 /* A dry run, which is refused as the job would be. */
-static int plan_job(struct service *service, const struct manifest *manifest,
-                    const struct caller *caller, const struct options *options, const char *reason,
-                    struct job_plan *plan, sd_bus_error *error)
+static int plan_job(struct service *service, const struct job_call *call, struct job_plan *plan,
+                    sd_bus_error *error)
 {
-    const struct child_declaration *declaration = manifest_declaration(manifest, 0);
+    const struct child_declaration *declaration = manifest_declaration(call->manifest, 0);
     struct declaration_problem problem = {};
-    int r = check_share(service, caller, error);
+    int r = check_share(service, call->caller, error);
 
     if (r < 0)
         return r;
     r = core_plan_job(service->core, declaration, declaration->same_name, plan, &problem);
     if (r < 0)
-        return job_refused(service, caller, manifest, r, &problem, error);
-    tell_dry_run(service, "run", options->requester, reason);
+        return job_refused(service, call->caller, call->manifest, r, &problem, error);
+    tell_dry_run(service, "run", call->options.requester, call->reason);
     return 0;
 }
 
 /* A dry run has its own path through the core, as a job that does not exist has
  * no object. */
-static int run_job(struct service *service, sd_bus_message *m, const struct manifest *manifest,
-                   const struct caller *caller, const struct options *options, const char *reason,
+static int run_job(struct service *service, sd_bus_message *m, struct job_call *call,
                    sd_bus_error *error)
 {
-    struct child_declaration declaration = *manifest_declaration(manifest, 0);
+    struct child_declaration declaration = *manifest_declaration(call->manifest, 0);
     struct declaration_problem problem = {};
     struct job_plan ignored;
     struct job *job = NULL;
     int r = 0;
 
-    declaration.owner = caller->uid;
-    if (options->dry_run) {
-        r = plan_job(service, manifest, caller, options, reason, &ignored, error);
+    declaration.owner = call->caller->uid;
+    if (call->options.dry_run) {
+        r = plan_job(service, call, &ignored, error);
     } else {
-        r = check_share(service, caller, error);
+        r = check_share(service, call->caller, error);
         if (r < 0)
             return r;
-        r = core_run_job(service->core, &declaration, declaration.same_name, options->requester,
-                         reason, &job, &problem);
+        r = core_run_job(service->core, &declaration, declaration.same_name,
+                         call->options.requester, call->reason, &job, &problem);
         service->hooks.settle(service->hooks.userdata);
         if (r < 0)
-            r = job_refused(service, caller, manifest, r, &problem, error);
+            r = job_refused(service, call->caller, call->manifest, r, &problem, error);
     }
-    return r < 0 ? r : answer_job(service, m, job, options, caller->uid);
+    return r < 0 ? r : answer_job(service, m, job, &call->options, call->caller->uid);
 }
 
-/* The manifest is that of a child; `kind` may be missing. */
-static int method_run_job(sd_bus_message *m, void *userdata, sd_bus_error *error)
+/* Reads the call and lets `act` answer it. The manifest is that of a child; `kind` may be missing.
+ */
+static int job_call(sd_bus_message *m, struct service *service,
+                    int (*act)(struct service *service, sd_bus_message *m, struct job_call *call,
+                               sd_bus_error *error),
+                    sd_bus_error *error)
 {
-    struct service *service = userdata;
-    struct manifest *manifest;
+    struct job_call call;
     struct manifest_error why;
-    struct options options;
-    const struct caller *caller;
-    const char *reason;
 
     int r = declare_read_manifest(service, m, &(struct permission){MAY_RUN_JOBS, "run", NULL},
-                                  &manifest, &caller, &options, &reason, error);
+                                  &call.manifest, &call.caller, &call.options, &call.reason, error);
     if (r != 1)
         return r == 2 ? 1 : r;
-    r = check_job(manifest, &why) < 0
-            ? declare_refuse_manifest(service, caller, &why, error)
-            : run_job(service, m, manifest, caller, &options, reason, error);
-    manifest_free(manifest);
+    r = check_job(call.manifest, &why) < 0
+            ? declare_refuse_manifest(service, call.caller, &why, error)
+            : act(service, m, &call, error);
+    manifest_free(call.manifest);
     return r;
+}
+
+static int method_run_job(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    return job_call(m, userdata, run_job, error);
 }
 
 /* Those of the name that would be cancelled for it. */
@@ -211,28 +222,20 @@ static int answer_job_plan(struct service *service, sd_bus_message *m, const cha
 }
 
 /* What RunJob would come to; its answer has no room for that. */
+static int plan_and_answer(struct service *service, sd_bus_message *m, struct job_call *call,
+                           sd_bus_error *error)
+{
+    struct job_plan plan;
+
+    call->options.dry_run = true;
+    int r = plan_job(service, call, &plan, error);
+    return r < 0 ? r
+                 : answer_job_plan(service, m, manifest_declaration(call->manifest, 0)->id, &plan);
+}
+
 static int method_plan_run_job(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-    struct service *service = userdata;
-    struct manifest *manifest;
-    struct manifest_error why;
-    struct options options;
-    struct job_plan plan;
-    const struct caller *caller;
-    const char *reason;
-
-    int r = declare_read_manifest(service, m, &(struct permission){MAY_RUN_JOBS, "run", NULL},
-                                  &manifest, &caller, &options, &reason, error);
-    if (r != 1)
-        return r == 2 ? 1 : r;
-    options.dry_run = true;
-    r = check_job(manifest, &why) < 0
-            ? declare_refuse_manifest(service, caller, &why, error)
-            : plan_job(service, manifest, caller, &options, reason, &plan, error);
-    if (r >= 0)
-        r = answer_job_plan(service, m, manifest_declaration(manifest, 0)->id, &plan);
-    manifest_free(manifest);
-    return r;
+    return job_call(m, userdata, plan_and_answer, error);
 }
 
 static int get_max_jobs(sd_bus *bus, const char *path, const char *interface, const char *property,
