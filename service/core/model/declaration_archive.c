@@ -37,6 +37,7 @@ _Static_assert(JITTER_DECORRELATED == 3 && READINESS_CHECK == 4 && ON_STALE_REST
                "how it is watched");
 _Static_assert(STRATEGY_REST_FOR_ONE == 2 && ESCALATION_SHUTDOWN_TREE == 2, "of a supervisor");
 _Static_assert(OUTPUT_RAW == 4 && PROCESS_LIMITS == 16 && SAME_NAME_REPLACE == 2, "of a process");
+_Static_assert(OVERLAP_REPLACE == 2, "of a schedule");
 
 static void archive_socket(struct archive *a, struct socket_spec *socket)
 {
