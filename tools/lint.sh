@@ -14,7 +14,7 @@ known=$root/tools/lint-known.txt
 jobs=$(nproc)
 checks='-*,bugprone-*,cert-*,clang-analyzer-*,-bugprone-easily-swappable-parameters'
 checks="$checks,-bugprone-reserved-identifier,-bugprone-assignment-in-if-condition"
-# snprintf and memcpy have no better variant here; the result of fprintf to a closed log is nobody's.
+# snprintf and memcpy have no better variant here; the result of fprintf to a closed log is of no use.
 checks="$checks,-clang-analyzer-security.insecureAPI.*,-cert-err33-c,-cert-dcl37-c,-cert-dcl51-cpp"
 LIMIT=${LIMIT:-60}
 export build checks LIMIT

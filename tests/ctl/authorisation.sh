@@ -1,5 +1,5 @@
 #!/bin/bash
-# authorisation.sh PROCTORD PROCTORCTL POLICY NAMES: who may do what, over a real polkitd and a system bus
+# authorisation.sh PROCTORD PROCTORCTL POLICY NAMES: which users are allowed to do what, over a real polkitd and a system bus
 # of the test's own. The actions and rules of this machine are hidden in a mount namespace, and stay
 # as they are.
 proctord=$(realpath "$1") proctorctl=$(realpath "$2") policy=$(realpath "$3") names=$(realpath "$4")
@@ -93,7 +93,7 @@ polkit=$!
 pids=($polkit "${pids[@]}")
 until_true busctl --system status org.freedesktop.PolicyKit1 >/dev/null 2>&1
 
-# Of nobody, without an agent that could ask for a password.
+# The user nobody, without an agent that could ask for a password.
 refused() { # ACTION VERB
     echo "proctorctl: $1: $2: not allowed by polkit, and no authentication agent is running to ask for a password
 $hint
@@ -162,7 +162,7 @@ wait "${askers[@]}"
 check "calls for which polkit is asked outlive an upgrade" "16 exit 0" \
     "$(cat "$folder"/answer.* | sort | uniq -c | sed 's/^ *//')"
 
-# Whoever may, may not without end.
+# Callers that are allowed to are limited, too.
 cat >/etc/polkit-1/rules.d/50-proctor.rules <<'X'
 polkit.addRule(function(action, subject) {
     if (action.id.indexOf("org.proctor1.") == 0 && subject.user == "nobody")

@@ -47,7 +47,7 @@ for limit in $(seq 4 24) 63 64 65 66; do
     [ "$wanted" != started ] && { [ "$verdict" = started ] || [ "$verdict" = told ]; } && verdict=$wanted
     check "$limit descriptors: $wanted" "$wanted" "$verdict"
 done
-# Without standard descriptors nothing of proctord's takes their place, and goes on to its children.
+# If standard descriptors are missing, no descriptor of proctord takes their place and reaches its children.
 cat >"$folder/tree.yaml" <<EOF
 name: shows
 exec: [/bin/sh, -c, "for fd in 0 1 2; do readlink /proc/\$\$/fd/\$fd; done >$folder/part; mv $folder/part $folder/shown; exec sleep 1000"]

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The manifest that docs/manifest.md begins with runs as it is: manual.sh PROCTORD PROCTORCTL SOURCE
+# The manifest that docs/manifest.md begins with runs unchanged: manual.sh PROCTORD PROCTORCTL SOURCE
 # Prints TAP.
 . "$(dirname "$0")/proctord.sh"
 example() { sed -n '/^```yaml$/,/^```$/p; /^```$/q' "$1/docs/manifest.md" | grep -v '^```'; }

@@ -44,7 +44,7 @@ else
     skip "promtool" "not installed"
 fi
 
-# Who stands still holds up nobody.
+# A client that sends nothing does not delay the others.
 exec 5<>"$folder/never"
 for _ in 1 2 3 4 5; do
     (curl -sS --max-time 20 --unix-socket "$folder/metrics" -T - http://localhost/metrics <&5 >/dev/null 2>&1) &

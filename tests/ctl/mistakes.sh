@@ -1,5 +1,5 @@
 #!/bin/bash
-# mistakes.sh PROCTORD CHILD: what a child says wrongly is told, once for each key.
+# mistakes.sh PROCTORD CHILD: each key of a child's message that is wrong is reported, once.
 . "$(dirname "$0")/proctord.sh"
 proctord=$(realpath "$1") child=$(realpath "$2")
 folder=$(mktemp -d)

@@ -1,5 +1,5 @@
 #!/bin/bash
-# told.sh PROCTORD PROCTORCTL: what is told of children, waits, dry runs and ends is so.
+# told.sh PROCTORD PROCTORCTL: what is reported about children, waits, dry runs and ends is true.
 . "$(dirname "$0")/proctord.sh"
 options=(--no-cgroups)
 begin "$1" "$2" <<'X'

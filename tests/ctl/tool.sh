@@ -38,7 +38,7 @@ check "log -f: what is added, across the files" \
 kill $follower
 check "status: the last lines too" "line 2000" "$(proctorctl status counts | tail -1)"
 
-# ---- what nobody is to see ----
+# ---- what must not be shown ----
 manifest_of() { busctl --address="$PROCTOR_BUS_ADDRESS" --json=short get-property org.proctor1 \
     /org/proctor1/child/"$1" org.proctor1.Child Manifest | sed 's/\\"/"/g; s/\\n/|/g'; }
 check "the environment is not shown: flow" \

@@ -1,5 +1,5 @@
 #!/bin/bash
-# words.sh PROCTORD PROCTORCTL: what people type who know other tools, and what scripts ask.
+# words.sh PROCTORD PROCTORCTL: what people who know other tools type, and what scripts ask.
 . "$(dirname "$0")/proctord.sh"
 begin "$1" "$2" <<'EOF'
 supervisor: pay

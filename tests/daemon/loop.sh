@@ -1,5 +1,5 @@
 #!/bin/sh
-# The loop waits for nobody: loop.sh LOOP-WATCH TEST... runs the tests with a proctord whose loop is
+# The loop never waits: loop.sh LOOP-WATCH TEST... runs the tests with a proctord whose loop is
 # watched (loop_watch.c). No system call of the loop but its poll may take 50 ms.
 watch=$1
 shift

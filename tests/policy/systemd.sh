@@ -1,7 +1,7 @@
 #!/bin/bash
 # systemd.sh BUILD SOURCE: proctor.service under a real systemd with a real system bus, both in
 # namespaces of their own: a restart of the bus touches no child, and a tree that was shut down by
-# command is started by nobody who only looks. TAP.
+# command is not started by a client that only reads. TAP.
 build=$(realpath "$1") source=$(realpath "$2")
 proctord=$build/service/proctord proctorctl=$build/service/ctl/proctorctl
 if [ "$(id -u)" != 0 ] || ! [ -x /lib/systemd/systemd ] || ! command -v dbus-daemon >/dev/null ||

@@ -1,4 +1,4 @@
-# What is done with the clock. Of whoever calls: PROCTORD, PROCTORCTL. The next run is a day away, so
+# What is done with the clock. Set by the caller: PROCTORD, PROCTORCTL. The next run is a day away, so
 # that only a clock that was set brings it about within the seconds that are waited.
 mkdir /mnt/m
 echo '{name: made, kind: job, exec: [/bin/true], schedule: {at: "03:00", time_zone: UTC, persistent: true}}' >/mnt/m/made.yaml

@@ -1,6 +1,6 @@
 # What a machine does between two power cuts: proctord starts on the disk as it is, says what it
 # knows, and is given work until the end. Each command is announced before, and acknowledged after.
-# Of whoever calls: PROCTORD, PROCTORCTL, DURABILITY, ROUND, CLOCK (seconds since 1970; empty: as it
+# Set by the caller: PROCTORD, PROCTORCTL, DURABILITY, ROUND, CLOCK (seconds since 1970; empty: as it
 # is).
 [ -z "$CLOCK" ] || date -s "@$CLOCK" >/dev/null
 mkdir -p /mnt/disk/manifests
@@ -26,7 +26,7 @@ done
 PROCTOR_BUS_ADDRESS=$(sed -n 's/^bus: //p' /run/out)
 export PROCTOR_BUS_ADDRESS
 echo "up $looks"
-# Who is meant to run runs again, however often the power has gone.
+# Children that are meant to run do so again, however often the power was lost.
 looks=0
 while "$PROCTORCTL" --no-legend list | grep '^r.* active ' | grep -v ' ready ' >/run/down; do
     looks=$((looks + 1))
