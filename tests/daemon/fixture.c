@@ -385,6 +385,15 @@ guint fixture_count_lines(struct fixture *f, const char *name)
     return lines;
 }
 
+void fixture_wait_lines(struct fixture *f, const char *name, guint count)
+{
+    for (gint64 end = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
+         fixture_count_lines(f, name) < count;) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_usleep(1000);
+    }
+}
+
 /* ---- calls ----------------------------------------------------------------------------------- */
 
 GVariant *fixture_call(struct fixture *f, const char *path, const char *interface,
@@ -458,6 +467,15 @@ static void fixture_wait_started(struct fixture *f, const char *child)
         g_autofree char *text = reply ? g_variant_print(reply, FALSE) : NULL;
         starting = text && strstr(text, "'starting'");
     }
+}
+
+void fixture_add_manifest(struct fixture *f, const char *manifest)
+{
+    g_auto(GStrv) parts = g_strsplit(manifest, "@", -1);
+    g_autofree char *text = g_strjoinv(f->folder, parts);
+    g_autoptr(GVariant) reply =
+        fixture_manager(f, "AddChild", g_variant_new("(ssa{sv})", text, "test", NULL), NULL);
+    g_assert_nonnull(reply);
 }
 
 void fixture_add(struct fixture *f, const char *name, const char *yaml, const char *steps)

@@ -64,7 +64,11 @@ void fixture_wait_gone(struct fixture *f, GPid pid); /* and has been reaped */
 /* A zombie has, too: its parent may be slow. */
 gboolean fixture_has_ended(GPid pid);
 guint fixture_count_lines(struct fixture *f, const char *name);
+/* Waits until a file that a child writes has so many lines. */
+void fixture_wait_lines(struct fixture *f, const char *name, guint count);
 
+/* Adds a child by its whole manifest; @ stands for the test's folder. */
+void fixture_add_manifest(struct fixture *f, const char *manifest);
 /* Adds a child that runs tests/daemon/child.c with these steps. yaml: further lines, each with its
  * newline; may be "". */
 void fixture_add(struct fixture *f, const char *name, const char *yaml, const char *steps);

@@ -7,25 +7,6 @@
 static struct fixture f;
 static const char *const *options;
 
-/* @ is the test's folder. */
-static void add(const char *manifest)
-{
-    g_auto(GStrv) parts = g_strsplit(manifest, "@", -1);
-    g_autofree char *text = g_strjoinv(f.folder, parts);
-    g_autoptr(GVariant) reply =
-        fixture_manager(&f, "AddChild", g_variant_new("(ssa{sv})", text, "test", NULL), NULL);
-    g_assert_nonnull(reply);
-}
-
-static void wait_for_lines(const char *name, guint count)
-{
-    for (gint64 end = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
-         fixture_count_lines(&f, name) < count;) {
-        g_assert_cmpint(g_get_monotonic_time(), <, end);
-        g_usleep(1000);
-    }
-}
-
 static char *contents(const char *name)
 {
     char *text = NULL;
@@ -41,45 +22,47 @@ static void assert_reason(const char *child, const char *expected)
 
 static void they_run_in_order_before_the_program(void)
 {
-    add("name: web\n"
-        "exec: [/bin/sh, -c, 'echo program >> @/order; exec sleep 1000']\n"
-        "environment: {GREETING: hello}\n"
-        "before:\n"
-        "  - [/bin/sh, -c, 'echo first $GREETING $PROCTOR_CHILD >> @/order']\n"
-        "  - {exec: [/bin/sh, -c, 'pwd >> @/order']}\n"
-        "working_directory: /usr\n");
+    fixture_add_manifest(&f, "name: web\n"
+                             "exec: [/bin/sh, -c, 'echo program >> @/order; exec sleep 1000']\n"
+                             "environment: {GREETING: hello}\n"
+                             "before:\n"
+                             "  - [/bin/sh, -c, 'echo first $GREETING $PROCTOR_CHILD >> @/order']\n"
+                             "  - {exec: [/bin/sh, -c, 'pwd >> @/order']}\n"
+                             "working_directory: /usr\n");
     fixture_wait_text(&f, "web", "Status", "ready");
 
-    wait_for_lines("order", 3);
+    fixture_wait_lines(&f, "order", 3);
     g_autofree char *order = contents("order");
     g_assert_cmpstr(order, ==, "first hello web\n/usr\nprogram\n");
     g_assert_cmpuint(fixture_number(&f, "web", "Attempt"), ==, 1);
     g_autoptr(GVariant) restart = fixture_verb_waiting(&f, "Restart", "web");
-    wait_for_lines("order", 6);
+    fixture_wait_lines(&f, "order", 6);
 }
 
 static void their_output_is_in_the_log_of_the_child(void)
 {
-    add("name: web\nexec: [/bin/sh, -c, 'echo program; exec sleep 1000']\n"
-        "stdout: {file: '@/log'}\n"
-        "before: [[/bin/sh, -c, 'echo said before; echo and wrong >&2']]\n");
+    fixture_add_manifest(&f, "name: web\nexec: [/bin/sh, -c, 'echo program; exec sleep 1000']\n"
+                             "stdout: {file: '@/log'}\n"
+                             "before: [[/bin/sh, -c, 'echo said before; echo and wrong >&2']]\n");
     fixture_wait_text(&f, "web", "Status", "ready");
 
-    wait_for_lines("log", 3);
+    fixture_wait_lines(&f, "log", 3);
     g_autofree char *log = contents("log");
     g_assert_cmpstr(log, ==, "said before\nand wrong\nprogram\n");
 }
 
 static void what_a_command_leaves_is_gone_before_the_program_runs(void)
 {
-    add("name: web\n"
+    fixture_add_manifest(
+        &f,
+        "name: web\n"
         "exec: [/bin/sh, -c, 'kill -0 $(cat @/left) 2> /dev/null && echo there > @/seen || "
         "echo gone > @/seen; exec sleep 1000']\n"
         "before: [[/bin/sh, -c, 'setsid sh -c \"echo \\$\\$ > @/left.new; mv @/left.new @/left; "
         "exec sleep 1000\" & while ! test -e @/left; do sleep 0.01; done']]\n");
     fixture_wait_text(&f, "web", "Status", "ready");
 
-    wait_for_lines("seen", 1);
+    fixture_wait_lines(&f, "seen", 1);
     g_autofree char *seen = contents("seen");
     g_assert_cmpstr(seen, ==, "gone\n");
     g_assert_cmpuint(fixture_events(&f, "child-leftovers", "web"), ==, 0);
@@ -87,9 +70,9 @@ static void what_a_command_leaves_is_gone_before_the_program_runs(void)
 
 static void a_failure_is_a_failed_start_that_counts(void)
 {
-    add("name: web\nexec: [/bin/sh, -c, 'echo x >> @/ran; exec sleep 1000']\n"
-        "restart_limit: {burst: 1}\nbackoff: {initial: 1ms}\n"
-        "before: [[/bin/true], [/bin/sh, -c, 'exit 7']]\n");
+    fixture_add_manifest(&f, "name: web\nexec: [/bin/sh, -c, 'echo x >> @/ran; exec sleep 1000']\n"
+                             "restart_limit: {burst: 1}\nbackoff: {initial: 1ms}\n"
+                             "before: [[/bin/true], [/bin/sh, -c, 'exit 7']]\n");
     fixture_wait_text(&f, "web", "Operation", "quarantined");
 
     assert_reason("web", "before /bin/sh: exit code 7");
@@ -100,7 +83,8 @@ static void a_failure_is_a_failed_start_that_counts(void)
 
 static void a_command_that_is_missing_fails_the_start(void)
 {
-    add("name: web\nexec: [/bin/sleep, '1000']\nrestart: temporary\nbefore: [[/no/such]]\n");
+    fixture_add_manifest(
+        &f, "name: web\nexec: [/bin/sleep, '1000']\nrestart: temporary\nbefore: [[/no/such]]\n");
     fixture_wait_event(&f, "child-spawn-failed", "web", 1);
 
     assert_reason("web", "before /no/such: exec: No such file or directory");
@@ -108,9 +92,10 @@ static void a_command_that_is_missing_fails_the_start(void)
 
 static void one_that_may_fail_holds_up_nothing(void)
 {
-    add("name: web\nexec: [/bin/sleep, '1000']\n"
-        "before: [{exec: [/bin/false], may_fail: true}, {exec: [/no/such], may_fail: true}, "
-        "{exec: [/bin/sleep, '1000'], timeout: 50ms, may_fail: true}]\n");
+    fixture_add_manifest(
+        &f, "name: web\nexec: [/bin/sleep, '1000']\n"
+            "before: [{exec: [/bin/false], may_fail: true}, {exec: [/no/such], may_fail: true}, "
+            "{exec: [/bin/sleep, '1000'], timeout: 50ms, may_fail: true}]\n");
     fixture_wait_text(&f, "web", "Status", "ready");
 
     g_assert_cmpuint(fixture_events(&f, "child-spawn-failed", "web"), ==, 0);
@@ -118,9 +103,10 @@ static void one_that_may_fail_holds_up_nothing(void)
 
 static void a_timeout_ends_the_whole_command(void)
 {
-    add("name: web\nexec: [/bin/sleep, '1000']\nrestart: temporary\n"
-        "before: [{exec: [/bin/sh, -c, 'sleep 1000 & echo $! > @/new; mv @/new @/pid; wait'], "
-        "timeout: 300ms}]\n");
+    fixture_add_manifest(
+        &f, "name: web\nexec: [/bin/sleep, '1000']\nrestart: temporary\n"
+            "before: [{exec: [/bin/sh, -c, 'sleep 1000 & echo $! > @/new; mv @/new @/pid; wait'], "
+            "timeout: 300ms}]\n");
     GPid pid = fixture_read_pid(&f, "pid");
     fixture_wait_event(&f, "child-spawn-failed", "web", 1);
 
@@ -130,8 +116,9 @@ static void a_timeout_ends_the_whole_command(void)
 
 static void the_start_timeout_bounds_them_all(void)
 {
-    add("name: web\nexec: [/bin/sleep, '1000']\nrestart: temporary\nstart_timeout: 300ms\n"
-        "before: [[/bin/sh, -c, 'echo $$ > @/new; mv @/new @/pid; exec sleep 1000']]\n");
+    fixture_add_manifest(
+        &f, "name: web\nexec: [/bin/sleep, '1000']\nrestart: temporary\nstart_timeout: 300ms\n"
+            "before: [[/bin/sh, -c, 'echo $$ > @/new; mv @/new @/pid; exec sleep 1000']]\n");
     GPid pid = fixture_read_pid(&f, "pid");
     fixture_wait_event(&f, "child-spawn-failed", "web", 1);
 
@@ -141,7 +128,9 @@ static void the_start_timeout_bounds_them_all(void)
 
 static void a_stop_asks_first(void)
 {
-    add("name: web\nexec: [/bin/sh, -c, 'echo x > @/ran; exec sleep 1000']\n"
+    fixture_add_manifest(
+        &f,
+        "name: web\nexec: [/bin/sh, -c, 'echo x > @/ran; exec sleep 1000']\n"
         "before: [[/bin/sh, -c, 'trap \"echo asked > @/asked; exit 0\" TERM; echo $$ > @/new; mv "
         "@/new @/pid; "
         "while :; do sleep 0.01; done']]\n");
@@ -156,9 +145,10 @@ static void a_stop_asks_first(void)
 
 static void a_stop_that_is_ignored_kills(void)
 {
-    add("name: web\nexec: [/bin/sleep, '1000']\nstop: {timeout: 100ms}\n"
-        "before: [[/bin/sh, -c, 'trap \"\" TERM; sleep 1000 & echo $! > @/new; mv @/new @/pid; "
-        "wait; wait']]\n");
+    fixture_add_manifest(
+        &f, "name: web\nexec: [/bin/sleep, '1000']\nstop: {timeout: 100ms}\n"
+            "before: [[/bin/sh, -c, 'trap \"\" TERM; sleep 1000 & echo $! > @/new; mv @/new @/pid; "
+            "wait; wait']]\n");
     GPid pid = fixture_read_pid(&f, "pid");
     g_autoptr(GVariant) pause = fixture_verb_waiting(&f, "Pause", "web");
 
@@ -168,9 +158,10 @@ static void a_stop_that_is_ignored_kills(void)
 
 static void a_restart_meanwhile_begins_again(void)
 {
-    add("name: web\nexec: [/bin/sleep, '1000']\n"
-        "before: [[/bin/sh, -c, 'echo $$ >> @/pids; test -e @/free || exec sleep 1000']]\n");
-    wait_for_lines("pids", 1);
+    fixture_add_manifest(
+        &f, "name: web\nexec: [/bin/sleep, '1000']\n"
+            "before: [[/bin/sh, -c, 'echo $$ >> @/pids; test -e @/free || exec sleep 1000']]\n");
+    fixture_wait_lines(&f, "pids", 1);
     g_assert_true(g_file_set_contents(fixture_path(&f, "free"), "x", 1, NULL));
     g_autoptr(GVariant) restart = fixture_verb_waiting(&f, "Restart", "web");
 
@@ -187,18 +178,18 @@ static const char *const exclusive =
 
 static void let_go_and_look(void)
 {
-    wait_for_lines("pids", 2);
+    fixture_wait_lines(&f, "pids", 2);
     g_assert_cmpuint(fixture_count_lines(&f, "twice"), ==, 0);
     fixture_wait_text(&f, "web", "Status", "ready");
-    wait_for_lines("ran", 1);
+    fixture_wait_lines(&f, "ran", 1);
     g_assert_cmpuint(fixture_count_lines(&f, "ran"), ==, 1);
     g_assert_cmpuint(fixture_number(&f, "web", "Attempt"), ==, 1);
 }
 
 static void a_death_of_proctord_begins_them_again(void)
 {
-    add(exclusive);
-    wait_for_lines("pids", 1);
+    fixture_add_manifest(&f, exclusive);
+    fixture_wait_lines(&f, "pids", 1);
     fixture_kill(&f);
     g_assert_true(g_file_set_contents(fixture_path(&f, "free"), "x", 1, NULL));
     fixture_again(&f, options);
@@ -208,8 +199,8 @@ static void a_death_of_proctord_begins_them_again(void)
 
 static void an_upgrade_begins_them_again(void)
 {
-    add(exclusive);
-    wait_for_lines("pids", 1);
+    fixture_add_manifest(&f, exclusive);
+    fixture_wait_lines(&f, "pids", 1);
     g_assert_true(g_file_set_contents(fixture_path(&f, "free"), "x", 1, NULL));
     fixture_upgrade(&f);
 
@@ -222,7 +213,7 @@ static void a_message_of_theirs_is_not_the_program_s(void)
         g_strdup_printf("name: web\nexec: [/bin/sleep, '1000']\nreadiness: explicit\n"
                         "before: [['%s', ready, exit=0]]\n",
                         g_getenv("TEST_CHILD"));
-    add(manifest);
+    fixture_add_manifest(&f, manifest);
     fixture_wait_text(&f, "web", "Status", "running");
 
     g_assert_cmpuint(fixture_events(&f, "child-ready", "web"), ==, 0);

@@ -21,15 +21,6 @@ static void add(const char *manifest)
         fixture_manager(&f, "AddChild", g_variant_new("(ssa{sv})", text, "test", NULL), NULL);
 }
 
-static void wait_for_lines(const char *name, guint count)
-{
-    for (gint64 end = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
-         fixture_count_lines(&f, name) < count;) {
-        g_assert_cmpint(g_get_monotonic_time(), <, end);
-        g_usleep(1000);
-    }
-}
-
 static void check_with(const char *command)
 {
     g_autofree char *manifest = g_strdup_printf(
@@ -63,7 +54,7 @@ static void assert_all_go(void)
 static void one_that_hangs_ends_whole(void)
 {
     check_with("sleep 1000 & echo $! >> @/checks; wait");
-    wait_for_lines("checks", 5);
+    fixture_wait_lines(&f, "checks", 5);
 
     assert_all_go();
 }
@@ -71,7 +62,7 @@ static void one_that_hangs_ends_whole(void)
 static void nothing_stays_behind_an_answer(void)
 {
     check_with("setsid sh -c \"echo \\$\\$ >> @/checks; exec sleep 1000\" & sleep 0.01; exit 0");
-    wait_for_lines("checks", 5);
+    fixture_wait_lines(&f, "checks", 5);
 
     assert_all_go();
     g_assert_cmpuint(fixture_events(&f, "child-leftovers", "web"), ==, 0);
@@ -80,11 +71,11 @@ static void nothing_stays_behind_an_answer(void)
 static void a_restart_and_a_removal_end_it(void)
 {
     check_with("sleep 1000 & echo $! >> @/checks; wait");
-    wait_for_lines("checks", 1);
+    fixture_wait_lines(&f, "checks", 1);
 
     g_autoptr(GVariant) restart = fixture_verb_waiting(&f, "Restart", "web");
     assert_all_go();
-    wait_for_lines("checks", 2);
+    fixture_wait_lines(&f, "checks", 2);
     g_autoptr(GVariant) removal = fixture_verb(&f, "Remove", "web");
     fixture_wait_removed(&f, "web");
 
@@ -97,7 +88,7 @@ static void the_death_of_proctord_ends_it(void)
     add("name: web\nexec: [/bin/sleep, '1000']\n"
         "health_check: {exec: [/bin/sh, -c, 'sleep 1000 & echo $! >> @/checks; wait'], "
         "interval: 10ms, timeout: 60s}\n");
-    wait_for_lines("checks", 1);
+    fixture_wait_lines(&f, "checks", 1);
     guint n;
     g_autofree GPid *pids = pids_of_checks(&n);
 
@@ -105,7 +96,7 @@ static void the_death_of_proctord_ends_it(void)
     fixture_again(&f, options);
 
     fixture_wait_gone(&f, pids[0]);
-    wait_for_lines("checks", 2);
+    fixture_wait_lines(&f, "checks", 2);
 }
 
 int main(int argc, char **argv)

@@ -11,25 +11,6 @@
 static struct fixture f;
 static const char *const *options;
 
-/* @ is the test's folder. */
-static void add(const char *manifest)
-{
-    g_auto(GStrv) parts = g_strsplit(manifest, "@", -1);
-    g_autofree char *text = g_strjoinv(f.folder, parts);
-    g_autoptr(GVariant) reply =
-        fixture_manager(&f, "AddChild", g_variant_new("(ssa{sv})", text, "test", NULL), NULL);
-    g_assert_nonnull(reply);
-}
-
-static void wait_for_lines(const char *name, guint count)
-{
-    for (gint64 end = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
-         fixture_count_lines(&f, name) < count;) {
-        g_assert_cmpint(g_get_monotonic_time(), <, end);
-        g_usleep(1000);
-    }
-}
-
 static void assert_contents(const char *name, const char *expected)
 {
     g_autofree char *text = NULL;
@@ -69,16 +50,17 @@ static void reload(const char *result)
 
 static void a_reload_runs_them_in_order(void)
 {
-    add("name: web\nexec: [/bin/sh, -c, 'trap \"echo hup >> @/order\" HUP; echo $$ > @/new; "
-        "mv @/new @/pid; while :; do sleep 0.01; done']\nenvironment: {GREETING: hello}\n"
-        "reload:\n  - [/bin/sh, -c, 'echo first $GREETING $PROCTOR_CHILD >> @/order']\n"
-        "  - {exec: [/bin/false], may_fail: true}\n"
-        "  - [/bin/sh, -c, 'test $PROCTOR_MAIN_PID = $(cat @/pid) && kill -HUP "
-        "$PROCTOR_MAIN_PID']\n");
+    fixture_add_manifest(
+        &f, "name: web\nexec: [/bin/sh, -c, 'trap \"echo hup >> @/order\" HUP; echo $$ > @/new; "
+            "mv @/new @/pid; while :; do sleep 0.01; done']\nenvironment: {GREETING: hello}\n"
+            "reload:\n  - [/bin/sh, -c, 'echo first $GREETING $PROCTOR_CHILD >> @/order']\n"
+            "  - {exec: [/bin/false], may_fail: true}\n"
+            "  - [/bin/sh, -c, 'test $PROCTOR_MAIN_PID = $(cat @/pid) && kill -HUP "
+            "$PROCTOR_MAIN_PID']\n");
     fixture_read_pid(&f, "pid");
     reload("done");
 
-    wait_for_lines("order", 2);
+    fixture_wait_lines(&f, "order", 2);
     assert_contents("order", "first hello web\nhup\n");
     g_assert_cmpuint(fixture_number(&f, "web", "Attempt"), ==, 1);
     g_assert_cmpuint(fixture_events(&f, "child-command-failed", "web"), ==, 0);
@@ -86,8 +68,9 @@ static void a_reload_runs_them_in_order(void)
 
 static void a_reload_that_fails_is_reported(void)
 {
-    add("name: web\nexec: [/bin/sleep, '1000']\n"
-        "reload: [[/bin/sh, -c, 'exit 7'], [/bin/sh, -c, 'echo x > @/ran']]\n");
+    fixture_add_manifest(&f,
+                         "name: web\nexec: [/bin/sleep, '1000']\n"
+                         "reload: [[/bin/sh, -c, 'exit 7'], [/bin/sh, -c, 'echo x > @/ran']]\n");
     fixture_wait_text(&f, "web", "Status", "ready");
     reload("failed");
 
@@ -99,8 +82,9 @@ static void a_reload_that_fails_is_reported(void)
 
 static void a_reload_has_the_start_timeout(void)
 {
-    add("name: web\nexec: [/bin/sleep, '1000']\nstart_timeout: 300ms\n"
-        "reload: [[/bin/sh, -c, 'sleep 1000 & echo $! > @/new; mv @/new @/pid; wait']]\n");
+    fixture_add_manifest(
+        &f, "name: web\nexec: [/bin/sleep, '1000']\nstart_timeout: 300ms\n"
+            "reload: [[/bin/sh, -c, 'sleep 1000 & echo $! > @/new; mv @/new @/pid; wait']]\n");
     fixture_wait_text(&f, "web", "Status", "ready");
     reload("failed");
 
@@ -111,12 +95,13 @@ static void a_reload_has_the_start_timeout(void)
 
 static void a_second_reload_runs_them_again(void)
 {
-    add("name: web\nexec: [/bin/sleep, '1000']\n"
-        "reload: [[/bin/sh, -c, 'echo x >> @/ran; while ! test -e @/free; do sleep 0.01; "
-        "done']]\n");
+    fixture_add_manifest(
+        &f, "name: web\nexec: [/bin/sleep, '1000']\n"
+            "reload: [[/bin/sh, -c, 'echo x >> @/ran; while ! test -e @/free; do sleep 0.01; "
+            "done']]\n");
     fixture_wait_text(&f, "web", "Status", "ready");
     reload("pending");
-    wait_for_lines("ran", 1);
+    fixture_wait_lines(&f, "ran", 1);
     reload("pending");
     let_go("free");
 
@@ -126,8 +111,9 @@ static void a_second_reload_runs_them_again(void)
 
 static void a_stop_kills_a_reload(void)
 {
-    add("name: web\nexec: [/bin/sleep, '1000']\n"
-        "reload: [[/bin/sh, -c, 'echo $$ > @/new; mv @/new @/pid; exec sleep 1000']]\n");
+    fixture_add_manifest(
+        &f, "name: web\nexec: [/bin/sleep, '1000']\n"
+            "reload: [[/bin/sh, -c, 'echo $$ > @/new; mv @/new @/pid; exec sleep 1000']]\n");
     fixture_wait_text(&f, "web", "Status", "ready");
     reload("pending");
     GPid pid = fixture_read_pid(&f, "pid");
@@ -145,10 +131,10 @@ static const char *const waits = "name: web\nexec: [/bin/sleep, '1000']\n"
 
 static void a_death_of_proctord_begins_a_reload_again(void)
 {
-    add(waits);
+    fixture_add_manifest(&f, waits);
     fixture_wait_text(&f, "web", "Status", "ready");
     reload("pending");
-    wait_for_lines("ran", 1);
+    fixture_wait_lines(&f, "ran", 1);
     fixture_kill(&f);
     let_go("free");
     fixture_again(&f, options);
@@ -160,10 +146,10 @@ static void a_death_of_proctord_begins_a_reload_again(void)
 
 static void an_upgrade_begins_a_reload_again(void)
 {
-    add(waits);
+    fixture_add_manifest(&f, waits);
     fixture_wait_text(&f, "web", "Status", "ready");
     reload("pending");
-    wait_for_lines("ran", 1);
+    fixture_wait_lines(&f, "ran", 1);
     let_go("free");
     fixture_upgrade(&f);
 
@@ -180,7 +166,9 @@ static void an_upgrade_begins_a_reload_again(void)
 
 static void a_stop_runs_them_before_the_signal(void)
 {
-    add("name: web\n" PROGRAM
+    fixture_add_manifest(
+        &f,
+        "name: web\n" PROGRAM
         "stop: {commands: [[/bin/sh, -c, 'test $PROCTOR_MAIN_PID = $(cat @/pid) && echo first >> "
         "@/order'], [/bin/false], [/bin/sh, -c, 'echo never >> @/order']]}\n");
     fixture_read_pid(&f, "pid");
@@ -193,7 +181,9 @@ static void a_stop_runs_them_before_the_signal(void)
 
 static void a_command_that_ends_the_program_runs_to_its_end(void)
 {
-    add("name: web\n" PROGRAM
+    fixture_add_manifest(
+        &f,
+        "name: web\n" PROGRAM
         "stop: {commands: [[/bin/sh, -c, 'kill -KILL $PROCTOR_MAIN_PID; sleep 0.2; echo ended >> "
         "@/order']]}\n");
     fixture_read_pid(&f, "pid");
@@ -205,9 +195,10 @@ static void a_command_that_ends_the_program_runs_to_its_end(void)
 
 static void the_time_of_a_stop_bounds_them(void)
 {
-    add("name: web\n" PROGRAM
-        "stop: {timeout: 300ms, commands: [[/bin/sh, -c, 'echo $$ > @/new2; mv @/new2 @/held; "
-        "exec sleep 1000']]}\n");
+    fixture_add_manifest(
+        &f, "name: web\n" PROGRAM
+            "stop: {timeout: 300ms, commands: [[/bin/sh, -c, 'echo $$ > @/new2; mv @/new2 @/held; "
+            "exec sleep 1000']]}\n");
     GPid program = fixture_read_pid(&f, "pid");
     g_autoptr(GVariant) pause = fixture_verb_waiting(&f, "Pause", "web");
 
@@ -218,24 +209,26 @@ static void the_time_of_a_stop_bounds_them(void)
 
 static void a_further_signal_takes_their_time(void)
 {
-    add("name: web\nexec: [/bin/sh, -c, 'trap \"echo quit >> @/order; exit 0\" QUIT; echo $$ > "
-        "@/new; mv @/new @/pid; while :; do sleep 0.01; done']\n"
-        "stop: {signals: [SIGTERM 300ms, SIGQUIT 60s], commands: [[/bin/sleep, '1000']]}\n");
+    fixture_add_manifest(
+        &f, "name: web\nexec: [/bin/sh, -c, 'trap \"echo quit >> @/order; exit 0\" QUIT; echo $$ > "
+            "@/new; mv @/new @/pid; while :; do sleep 0.01; done']\n"
+            "stop: {signals: [SIGTERM 300ms, SIGQUIT 60s], commands: [[/bin/sleep, '1000']]}\n");
     fixture_read_pid(&f, "pid");
     g_autoptr(GVariant) pause = fixture_verb_waiting(&f, "Pause", "web");
 
-    wait_for_lines("order", 1);
+    fixture_wait_lines(&f, "order", 1);
     g_assert_cmpuint(fixture_events(&f, "child-control-abort-requested", "web"), ==, 0);
 }
 
 static void a_death_of_proctord_begins_a_stop_again(void)
 {
-    add("name: web\n" PROGRAM
-        "stop: {commands: [[/bin/sh, -c, 'test -e @/free; n=$?; echo $$ >> @/ran; "
-        "test $n = 0 || exec sleep 1000']]}\n");
+    fixture_add_manifest(&f,
+                         "name: web\n" PROGRAM
+                         "stop: {commands: [[/bin/sh, -c, 'test -e @/free; n=$?; echo $$ >> @/ran; "
+                         "test $n = 0 || exec sleep 1000']]}\n");
     GPid pid = fixture_read_pid(&f, "pid");
     g_autoptr(GVariant) pause = fixture_verb(&f, "Pause", "web");
-    wait_for_lines("ran", 1);
+    fixture_wait_lines(&f, "ran", 1);
     fixture_kill(&f);
     let_go("free");
     fixture_again(&f, options);
@@ -248,12 +241,14 @@ static void a_death_of_proctord_begins_a_stop_again(void)
 
 static void a_death_of_proctord_after_the_signal_begins_nothing_again(void)
 {
-    add("name: web\nexec: [/bin/sh, -c, 'trap \"echo signal >> @/order\" TERM; echo $$ > @/new; mv "
+    fixture_add_manifest(
+        &f,
+        "name: web\nexec: [/bin/sh, -c, 'trap \"echo signal >> @/order\" TERM; echo $$ > @/new; mv "
         "@/new @/pid; while ! test -e @/free; do sleep 0.01; done']\nstop: {kill_mode: main, "
         "timeout: 60s, commands: [[/bin/sh, -c, 'echo first >> @/order']]}\n");
     fixture_read_pid(&f, "pid");
     g_autoptr(GVariant) pause = fixture_verb(&f, "Pause", "web");
-    wait_for_lines("order", 2);
+    fixture_wait_lines(&f, "order", 2);
     fixture_wait_text(&f, "web", "Status", "cancelling"); /* what it has done is on the disk */
     fixture_kill(&f);
     fixture_again(&f, options);
@@ -268,14 +263,16 @@ static void a_death_of_proctord_after_the_signal_begins_nothing_again(void)
 
 static void a_crash_is_followed_by_them(void)
 {
-    add("name: web\nexec: [/bin/sh, -c, 'echo program >> @/order; test -e @/crashed && exec sleep "
+    fixture_add_manifest(
+        &f,
+        "name: web\nexec: [/bin/sh, -c, 'echo program >> @/order; test -e @/crashed && exec sleep "
         "1000; echo x > @/crashed; exit 3']\nkind: service\nbackoff: {initial: 1ms}\n"
         "after_stop: [[/bin/sh, -c, 'echo $PROCTOR_EXIT $PROCTOR_EXIT_CODE- >> @/order'], "
         "[/bin/sh, -c, 'exit 9']]\n");
     fixture_wait_number(&f, "web", "Attempt", 2);
     fixture_wait_text(&f, "web", "Status", "ready");
 
-    wait_for_lines("order", 3);
+    fixture_wait_lines(&f, "order", 3);
     assert_contents("order", "program\nfailed 3-\nprogram\n");
     assert_failure("after_stop", "after_stop /bin/sh: exit code 9");
     g_assert_cmpuint(fixture_events(&f, "child-leftovers", "web"), ==, 0);
@@ -284,13 +281,14 @@ static void a_crash_is_followed_by_them(void)
 
 static void a_stop_and_a_kill_are_followed_by_them(void)
 {
-    add("name: web\nexec: [/bin/sleep, '1000']\nkind: service\nbackoff: {initial: 1ms}\n"
-        "after_stop: [[/bin/sh, -c, 'echo $PROCTOR_EXIT $PROCTOR_EXIT_SIGNAL >> @/order']]\n");
+    fixture_add_manifest(
+        &f, "name: web\nexec: [/bin/sleep, '1000']\nkind: service\nbackoff: {initial: 1ms}\n"
+            "after_stop: [[/bin/sh, -c, 'echo $PROCTOR_EXIT $PROCTOR_EXIT_SIGNAL >> @/order']]\n");
     fixture_wait_text(&f, "web", "Status", "ready");
     g_autoptr(GVariant) restart = fixture_verb_waiting(&f, "Restart", "web");
     fixture_wait_text(&f, "web", "Status", "ready");
     g_assert_cmpint(kill((pid_t)fixture_number(&f, "web", "MainPID"), SIGKILL), ==, 0);
-    wait_for_lines("order", 2);
+    fixture_wait_lines(&f, "order", 2);
     fixture_wait_text(&f, "web", "Status", "ready");
     g_autoptr(GVariant) pause = fixture_verb_waiting(&f, "Pause", "web");
 
@@ -299,13 +297,15 @@ static void a_stop_and_a_kill_are_followed_by_them(void)
 
 static void it_is_cancelling_meanwhile(void)
 {
-    add("name: web\nexec: [/bin/sh, -c, 'while ! test -e @/crash; do sleep 0.01; done; exit 1']\n"
+    fixture_add_manifest(
+        &f,
+        "name: web\nexec: [/bin/sh, -c, 'while ! test -e @/crash; do sleep 0.01; done; exit 1']\n"
         "kind: service\nbackoff: {initial: 1ms}\n"
         "after_stop: [[/bin/sh, -c, 'echo x >> @/ran; while ! test -e @/free; do sleep 0.01; "
         "done']]\n");
     fixture_wait_text(&f, "web", "Status", "ready");
     let_go("crash");
-    wait_for_lines("ran", 1);
+    fixture_wait_lines(&f, "ran", 1);
 
     fixture_wait_text(&f, "web", "Status", "cancelling");
     g_autofree char *readiness = fixture_text(&f, "web", "Readiness");
@@ -317,8 +317,9 @@ static void it_is_cancelling_meanwhile(void)
 
 static void they_have_the_time_of_a_stop(void)
 {
-    add("name: web\nexec: [/bin/false]\nrestart: temporary\nstop: {timeout: 300ms}\n"
-        "after_stop: [[/bin/sh, -c, 'sleep 1000 & echo $! > @/new; mv @/new @/pid; wait']]\n");
+    fixture_add_manifest(
+        &f, "name: web\nexec: [/bin/false]\nrestart: temporary\nstop: {timeout: 300ms}\n"
+            "after_stop: [[/bin/sh, -c, 'sleep 1000 & echo $! > @/new; mv @/new @/pid; wait']]\n");
     fixture_wait_event(&f, "child-exited", "web", 1);
 
     fixture_wait_gone(&f, fixture_read_pid(&f, "pid"));
@@ -329,8 +330,9 @@ static void they_have_the_time_of_a_stop(void)
 
 static void one_that_had_to_be_killed_has_them_too(void)
 {
-    add("name: web\nexec: [/bin/sh, -c, 'trap \"\" TERM; while :; do sleep 0.01; done']\n"
-        "stop: {timeout: 200ms}\nafter_stop: [[/bin/sh, -c, 'echo x >> @/ran']]\n");
+    fixture_add_manifest(
+        &f, "name: web\nexec: [/bin/sh, -c, 'trap \"\" TERM; while :; do sleep 0.01; done']\n"
+            "stop: {timeout: 200ms}\nafter_stop: [[/bin/sh, -c, 'echo x >> @/ran']]\n");
     fixture_wait_text(&f, "web", "Status", "ready");
     g_autoptr(GVariant) pause = fixture_verb_waiting(&f, "Pause", "web");
 
@@ -340,7 +342,9 @@ static void one_that_had_to_be_killed_has_them_too(void)
 
 static void leftovers_go_first(void)
 {
-    add("name: web\nexec: [/bin/sh, -c, '(trap \"sleep 0.1; echo left >> @/order; exit 0\" TERM; "
+    fixture_add_manifest(
+        &f,
+        "name: web\nexec: [/bin/sh, -c, '(trap \"sleep 0.1; echo left >> @/order; exit 0\" TERM; "
         "while :; do sleep 0.01; done) & sleep 0.2; exit 1']\nrestart: temporary\n"
         "after_stop: [[/bin/sh, -c, 'echo after >> @/order']]\n");
     fixture_wait_event(&f, "child-exited", "web", 1);
@@ -354,8 +358,8 @@ static const char *const after = "name: web\nexec: [/bin/false]\nrestart: tempor
 
 static void a_death_of_proctord_begins_them_again(void)
 {
-    add(after);
-    wait_for_lines("ran", 1);
+    fixture_add_manifest(&f, after);
+    fixture_wait_lines(&f, "ran", 1);
     fixture_kill(&f);
     let_go("free");
     fixture_again(&f, options);
@@ -367,8 +371,8 @@ static void a_death_of_proctord_begins_them_again(void)
 
 static void an_upgrade_begins_them_again(void)
 {
-    add(after);
-    wait_for_lines("ran", 1);
+    fixture_add_manifest(&f, after);
+    fixture_wait_lines(&f, "ran", 1);
     let_go("free");
     fixture_upgrade(&f);
 
@@ -378,7 +382,9 @@ static void an_upgrade_begins_them_again(void)
 
 static void a_start_that_fails_is_followed_by_them(void)
 {
-    add("name: web\nexec: [/no/such]\nrestart: temporary\n"
+    fixture_add_manifest(
+        &f,
+        "name: web\nexec: [/no/such]\nrestart: temporary\n"
         "after_stop: [[/bin/sh, -c, 'echo $PROCTOR_EXIT $PROCTOR_EXIT_CODE- >> @/ran; exit 7']]\n");
     fixture_wait_event(&f, "child-spawn-failed", "web", 1);
 
@@ -391,9 +397,10 @@ static void a_start_that_fails_is_followed_by_them(void)
 
 static void a_command_before_it_that_fails_is_followed_by_them(void)
 {
-    add("name: web\nexec: [/bin/sleep, '1000']\nkind: service\nbackoff: {initial: 1ms}\n"
-        "before: [[/bin/sh, -c, 'echo before >> @/ran; test -e @/fixed']]\n"
-        "after_stop: [[/bin/sh, -c, 'echo $PROCTOR_EXIT >> @/ran; echo > @/fixed']]\n");
+    fixture_add_manifest(
+        &f, "name: web\nexec: [/bin/sleep, '1000']\nkind: service\nbackoff: {initial: 1ms}\n"
+            "before: [[/bin/sh, -c, 'echo before >> @/ran; test -e @/fixed']]\n"
+            "after_stop: [[/bin/sh, -c, 'echo $PROCTOR_EXIT >> @/ran; echo > @/fixed']]\n");
     fixture_wait_text(&f, "web", "Status", "ready");
 
     assert_contents("ran", "before\nspawn-failed\nbefore\n");
@@ -402,10 +409,10 @@ static void a_command_before_it_that_fails_is_followed_by_them(void)
 
 static void a_start_that_is_stopped_is_followed_by_them(void)
 {
-    add("name: web\nexec: [/bin/true]\nstart_timeout: 60s\n"
-        "before: [[/bin/sh, -c, 'echo before >> @/ran; exec sleep 1000']]\n"
-        "after_stop: [[/bin/sh, -c, 'echo $PROCTOR_EXIT >> @/ran']]\n");
-    wait_for_lines("ran", 1);
+    fixture_add_manifest(&f, "name: web\nexec: [/bin/true]\nstart_timeout: 60s\n"
+                             "before: [[/bin/sh, -c, 'echo before >> @/ran; exec sleep 1000']]\n"
+                             "after_stop: [[/bin/sh, -c, 'echo $PROCTOR_EXIT >> @/ran']]\n");
+    fixture_wait_lines(&f, "ran", 1);
     g_autoptr(GVariant) pause = fixture_verb_waiting(&f, "Pause", "web");
 
     assert_contents("ran", "before\nspawn-failed\n");
@@ -413,9 +420,10 @@ static void a_start_that_is_stopped_is_followed_by_them(void)
 
 static void a_kill_ends_those_of_a_start(void)
 {
-    add("name: web\nexec: [/no/such]\nstop: {timeout: 200ms}\nrestart: temporary\n"
-        "after_stop: [[/bin/sh, -c, 'echo $$ > @/new; mv @/new @/pid; trap \"\" TERM; "
-        "while :; do sleep 0.01; done']]\n");
+    fixture_add_manifest(
+        &f, "name: web\nexec: [/no/such]\nstop: {timeout: 200ms}\nrestart: temporary\n"
+            "after_stop: [[/bin/sh, -c, 'echo $$ > @/new; mv @/new @/pid; trap \"\" TERM; "
+            "while :; do sleep 0.01; done']]\n");
     GPid pid = fixture_read_pid(&f, "pid");
     g_autoptr(GVariant) pause = fixture_verb_waiting(&f, "Pause", "web");
 
@@ -425,10 +433,11 @@ static void a_kill_ends_those_of_a_start(void)
 
 static void a_death_of_proctord_begins_a_start_again(void)
 {
-    add("name: web\nexec: [/no/such]\nrestart: temporary\n"
-        "after_stop: [[/bin/sh, -c, 'test -e @/free; n=$?; echo $PROCTOR_EXIT >> @/ran; "
-        "test $n = 0 || exec sleep 1000']]\n");
-    wait_for_lines("ran", 1);
+    fixture_add_manifest(
+        &f, "name: web\nexec: [/no/such]\nrestart: temporary\n"
+            "after_stop: [[/bin/sh, -c, 'test -e @/free; n=$?; echo $PROCTOR_EXIT >> @/ran; "
+            "test $n = 0 || exec sleep 1000']]\n");
+    fixture_wait_lines(&f, "ran", 1);
     fixture_kill(&f);
     let_go("free");
     fixture_again(&f, options);

@@ -53,15 +53,6 @@ static void let_go(void)
     g_assert_true(g_file_set_contents(fixture_path(&f, "go"), "", -1, NULL));
 }
 
-static void wait_for_lines(const char *name, guint count)
-{
-    for (gint64 end = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
-         fixture_count_lines(&f, name) < count;) {
-        g_assert_cmpint(g_get_monotonic_time(), <, end);
-        g_usleep(1000);
-    }
-}
-
 static void assert_told_once(void)
 {
     g_assert_cmpuint(fixture_count_lines(&f, "terms"), ==, 1);
@@ -285,13 +276,13 @@ static void begin_stop_of_a_handler_that_leaves_one(void)
     fixture_read_pid(&f, "up");
     fixture_read_pid(&f, "left");
     g_autoptr(GVariant) outcome = fixture_verb(&f, "Pause", "web");
-    wait_for_lines("terms", 1);
+    fixture_wait_lines(&f, "terms", 1);
 }
 
 static void assert_each_was_told_once(void)
 {
     g_assert_true(g_file_set_contents(fixture_path(&f, "exit"), "", -1, NULL));
-    wait_for_lines("late-terms", 1);
+    fixture_wait_lines(&f, "late-terms", 1);
     let_go();
     fixture_wait_text(&f, "web", "StopState", "completed");
     assert_told_once();
@@ -327,7 +318,7 @@ static void a_further_signal_comes_once(void)
     g_autoptr(GVariant) outcome = fixture_verb(&f, "Pause", "web");
     fixture_wait_event(&f, "child-leftovers", "web", 1);
     fixture_upgrade(&f);
-    wait_for_lines("usr2s", 1);
+    fixture_wait_lines(&f, "usr2s", 1);
     fixture_upgrade(&f);
     fixture_kill(&f);
     fixture_again(&f, options);
@@ -391,7 +382,7 @@ static void is_let_run_to_its_end(const char *inner)
         "TERM; "
         "sed -n s/^0:://p /proc/self/cgroup > @/cgroup.part; mv @/cgroup.part @/cgroup; "
         "while :; do sleep 0.01; done']\n");
-    wait_for_lines("cgroup", 1);
+    fixture_wait_lines(&f, "cgroup", 1);
     g_autofree char *cgroup = NULL;
     g_assert_true(g_file_get_contents(fixture_path(&f, "cgroup"), &cgroup, NULL, NULL));
     g_strchomp(cgroup);

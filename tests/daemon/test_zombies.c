@@ -47,15 +47,6 @@ static void wait_zombie(GPid pid)
     }
 }
 
-static void wait_for_lines(const char *name, guint count)
-{
-    for (gint64 end = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
-         fixture_count_lines(&f, name) < count;) {
-        g_assert_cmpint(g_get_monotonic_time(), <, end);
-        g_usleep(1000);
-    }
-}
-
 static void let_go(const char *name)
 {
     g_assert_true(g_file_set_contents(fixture_path(&f, name), "", -1, NULL));
@@ -224,9 +215,9 @@ static void it_is_asked_anew_and_its_child_can_be_stopped(void)
     add("name: web\nexec: [/bin/sleep, '1000']\nstop: {timeout: 0}\n"
         "health_check: {exec: [/bin/sh, -c, 'echo $$ >> @/checks; sleep 1000 & wait'], "
         "interval: 10ms, timeout: 60s}\n");
-    wait_for_lines("checks", 1);
+    fixture_wait_lines(&f, "checks", 1);
     die_and_come_back();
-    wait_for_lines("checks", 2);
+    fixture_wait_lines(&f, "checks", 2);
 
     g_autoptr(GVariant) paused = fixture_verb_waiting(&f, "Pause", "web");
 
