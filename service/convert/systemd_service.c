@@ -497,6 +497,7 @@ void systemd_service_convert(struct unit *unit)
     convert_watchdog(unit);
     convert_identity(unit);
     convert_capabilities(unit);
+    systemd_sandbox_convert(unit);
     convert_environment(unit);
     convert_directory(unit);
     convert_limits(unit);

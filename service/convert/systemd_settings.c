@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define SANDBOX   "there is no sandbox: run the program by bwrap(1) where it matters"
+#define SANDBOX   "`sandbox` has no part for it: run the program by bwrap(1) where it matters"
 #define CONDITION "is not checked before a start"
 #define BIND      "a restart or stop of that unit does not reach this child; put both under a supervisor"
 #define ACCOUNT   "usage is always accounted"
@@ -177,14 +177,24 @@ static const struct row rows[] = {
     LOST("Service", "Log*", LOGGING),
     LOST("Service", "Root*", SANDBOX),
     LOST("Service", "Bind*", SANDBOX),
+    KEPT("Service", "PrivateTmp", private_tmp),
+    KEPT("Service", "PrivateDevices", private_devices),
+    KEPT("Service", "PrivateNetwork", private_network),
     LOST("Service", "Private*", SANDBOX),
+    KEPT("Service", "ProtectSystem", protect_system),
+    KEPT("Service", "ProtectHome", protect_home),
     LOST("Service", "Protect*", SANDBOX),
     LOST("Service", "ProcSubset", SANDBOX),
     LOST("Service", "Restrict*", SANDBOX),
+    LISTED("Service", "SystemCallFilter", calls),
     LOST("Service", "SystemCall*", SANDBOX),
     LOST("Service", "LockPersonality", SANDBOX),
-    LOST("Service", "Read*", SANDBOX),
-    LOST("Service", "Inaccessible*", SANDBOX),
+    LISTED("Service", "ReadWritePaths", read_write),
+    LISTED("Service", "ReadWriteDirectories", read_write),
+    LISTED("Service", "ReadOnlyPaths", read_only),
+    LISTED("Service", "ReadOnlyDirectories", read_only),
+    LISTED("Service", "InaccessiblePaths", inaccessible),
+    LISTED("Service", "InaccessibleDirectories", inaccessible),
     LOST("Service", "TemporaryFileSystem", SANDBOX),
     LOST("Service", "NoExecPaths", SANDBOX),
     LOST("Service", "ExecPaths", SANDBOX),

@@ -39,10 +39,12 @@ struct unit {
         *group, *dynamic_user, *directory, *umask, *privileges, *nice, *oom, *sigpipe, *fd_store,
         *output, *error, *memory, *memory_high, *tasks, *cpu_weight, *cpu_quota, *cpu_shares,
         *io_weight, *instance_default, *remain, *pid_file, *accept, *service, *mode, *fd_name,
-        *reload_signal, *directory_mode, *persistent, *random_delay;
+        *reload_signal, *protect_system, *protect_home, *private_tmp, *private_devices,
+        *private_network, *directory_mode, *persistent, *random_delay;
     struct setting_list after, before, requires, conflicts, start, start_pre, stop, stop_post,
         reload, success, prevent, groups, capabilities, ambient, environment, files, limits,
-        affinity, runtime, streams, datagrams, elapses, calendars, sockets;
+        affinity, calls, read_write, read_only, inaccessible, runtime, streams, datagrams, elapses,
+        calendars, sockets;
 };
 
 /* Sorts the settings of the unit into it, and notes what is lost. kind: "Service", "Socket" or
@@ -84,6 +86,9 @@ void systemd_exec_list(struct unit *unit, const char *path, const struct setting
  * does something else.
  */
 const char *systemd_exec_signal(struct unit *unit, const struct setting *setting);
+
+/* What of its sandbox is carried over. */
+void systemd_sandbox_convert(struct unit *unit);
 
 /* How the service starts, restarts and stops; what it is given. */
 void systemd_service_convert(struct unit *unit);
