@@ -253,6 +253,10 @@ int main(int argc, char **argv)
 {
     options = fixture_cgroups();
     g_test_init(&argc, &argv, NULL);
+#ifndef HAVE_SECCOMP
+    g_print("1..0 # SKIP proctord was built without libseccomp\n");
+    return 0;
+#endif
     if (!bubblewrap_works()) {
         g_print("1..0 # SKIP bubblewrap is missing, or may make no namespaces here\n");
         return 0;
