@@ -46,8 +46,9 @@ struct service {
     struct connection *connection;
     struct service_bus_hooks bus_hooks;
     sd_event_source *show_later;
-    uint64_t shown_usec; /* monotonic: when changes were shown last */
-    uint64_t storm_usec; /* since when these are counted: */
+    uint64_t shown_usec;   /* monotonic: when changes were shown last */
+    uint64_t changed_usec; /* since when one waits to be shown; 0: none does */
+    uint64_t storm_usec;   /* since when these are counted: */
     size_t storm_changes;
     struct caller callers[CALLER_SETS][CALLER_WAYS]; /* by their names' hash */
     uint64_t caller_clock;

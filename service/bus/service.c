@@ -39,6 +39,7 @@
 #include <unistd.h>
 
 #define LAST_WORD_USEC 2000000
+#define SOON_USEC      2000 /* in which a child that ends is mostly running again */
 #define SHOW_USEC      5000
 #define STORM_USEC     50000
 #define STORM_CHANGES  50
@@ -153,10 +154,8 @@ static int show_late(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
-static void arm_show_later(struct service *service)
+static void arm_show_later(struct service *service, uint64_t at)
 {
-    uint64_t at = service->shown_usec + SHOW_USEC;
-
     if (!service->show_later)
         sd_event_add_time(service->event, &service->show_later, CLOCK_MONOTONIC, at, 1, show_late,
                           service);
@@ -175,21 +174,39 @@ static bool is_storm(struct service *service, uint64_t now)
     return service->storm_changes > STORM_CHANGES;
 }
 
-/* Changes are shown at once, but in a storm no more often than every few milliseconds, and not all
- * at a time: what changes again meanwhile is shown once, and nothing has to wait for the bus. */
+/* The next start does not share the processors with the bus, and what changes again in this time
+ * (ended, starting, running) is shown once. A client that waits for an answer is not kept waiting:
+ * it is shown what has changed before that answer. Nor does the end of proctord wait. */
+static uint64_t show_at(struct service *service, uint64_t now)
+{
+    if (is_storm(service, now))
+        return service->shown_usec + SHOW_USEC;
+    bool at_once = service->waiters || core_shutdown_phase(service->core) != SHUTDOWN_IDLE;
+    return at_once ? now : service->changed_usec + SOON_USEC;
+}
+
+/* In a storm changes are shown every few milliseconds, and not all at a time: what changes again
+ * meanwhile is shown once, and nothing has to wait for the bus. */
 static void show_some_changes(struct service *service)
 {
     uint64_t now;
 
-    if (!core_has_changed(service->core))
+    if (!core_has_changed(service->core)) {
+        service->changed_usec = 0;
         return;
+    }
     sd_event_now(service->event, CLOCK_MONOTONIC, &now);
-    if (!is_storm(service, now) || now >= service->shown_usec + SHOW_USEC) {
+    if (service->changed_usec == 0)
+        service->changed_usec = now;
+    uint64_t at = show_at(service, now);
+    if (now >= at) {
         service->shown_usec = now;
         service->storm_changes += show_changes(service, SHOW_MAX);
+        service->changed_usec = 0;
+        at = now + SHOW_USEC;
     }
     if (core_has_changed(service->core))
-        arm_show_later(service);
+        arm_show_later(service, at);
 }
 
 void service_answer(void *userdata)
@@ -276,9 +293,28 @@ int service_register(struct service *service, sd_bus *bus)
     return r;
 }
 
+/* What a client reads it has been shown: a change that is taken back before it is shown would stay
+ * with a client that has read it. */
+static int show_before_call(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    struct service *service = userdata;
+    uint8_t type;
+
+    (void)error;
+    if (service->changed_usec > 0 && service->core && core_has_changed(service->core) &&
+        sd_bus_message_get_type(m, &type) >= 0 && type == SD_BUS_MESSAGE_METHOD_CALL) {
+        service->changed_usec = 0;
+        service->storm_changes += show_changes(service, SHOW_MAX);
+    }
+    return 0;
+}
+
+/* The filter that is added first is asked last. */
 static int watch_calls(struct service *service, sd_bus *bus)
 {
-    int r = objects_watch(service, bus);
+    int r = sd_bus_add_filter(bus, NULL, show_before_call, service);
+    if (r >= 0)
+        r = objects_watch(service, bus);
     if (r >= 0)
         r = pace_watch(service->pace, bus);
     return r < 0 ? r : strangers_watch(service->strangers, bus);
