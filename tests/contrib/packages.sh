@@ -22,7 +22,7 @@ compile() { # FOLDER
     mkdir -p "$1"
     tar -C "$1" -xJf "$tarball"
     (cd "$1/proctor-$version" &&
-        CC=gcc CFLAGS="-O0 -g -ffile-prefix-map=$PWD=." meson setup out --prefix=/usr --libdir=lib64 \
+        CC=gcc CFLAGS="-O0 -g -ffile-prefix-map=$PWD=." meson setup out --prefix=/usr --sysconfdir=/etc --libdir=lib64 \
             -Dtests=disabled --buildtype=plain --wrap-mode=nodownload && ninja -C out --quiet) >"$1.log" 2>&1 ||
         tail -n 20 "$1.log" | sed 's/^/# /'
     DESTDIR=$1/root meson install -C "$1/proctor-$version/out" --no-rebuild --quiet >>"$1.log" 2>&1
@@ -56,7 +56,7 @@ if command -v rpmbuild >/dev/null; then
         tail -n 20 "$folder/rpm.log" | sed 's/^/# /'
     check "its packages have all that is installed, and nothing else" \
         "$(find "$folder/rpm/RPMS" -name '*.rpm' -printf x | wc -c): $(cd "$folder/one/root" && find . -type f | sed 's/^\.//' | sort)" \
-        "4: $(find "$folder/rpm/RPMS" -name '*.rpm' -exec rpm -qlvp {} + | sed -n 's/^-.* //p' |
+        "5: $(find "$folder/rpm/RPMS" -name '*.rpm' -exec rpm -qlvp {} + | sed -n 's/^-.* //p' |
             grep -v '^/usr/share/\(doc\|licenses\)/' | sort -u)"
 else
     skip "the packages" "NO rpmbuild HERE: THE SPEC IS NOT BUILT"
