@@ -49,8 +49,7 @@ static uint64_t later_keys_of(const struct process_spec *spec)
            (uint64_t)spec->fd_store_max << 16 | (spec->before.count > 0 ? HAS_BEFORE : 0) |
            (has_directories(spec) ? HAS_DIRECTORIES : 0) |
            (resource_is_given(spec) ? HAS_RESOURCES : 0) |
-           (commands_follow_a_start(spec) ? HAS_COMMANDS : 0) |
-           (spec->sandbox ? HAS_SANDBOX : 0);
+           (commands_follow_a_start(spec) ? HAS_COMMANDS : 0) | (spec->sandbox ? HAS_SANDBOX : 0);
 }
 
 void later_keys_archive(struct archive *a, struct process_spec *spec)

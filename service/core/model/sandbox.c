@@ -9,8 +9,9 @@
 const char *sandbox_part_name(enum sandbox_part part)
 {
     static const char *const names[SANDBOX_PARTS] = {
-        [SANDBOX_SYSTEM] = "system",   [SANDBOX_HOME] = "home",       [SANDBOX_TMP] = "tmp",
-        [SANDBOX_DEVICES] = "devices", [SANDBOX_NETWORK] = "network", [SANDBOX_SYSCALLS] = "syscalls"};
+        [SANDBOX_SYSTEM] = "system",   [SANDBOX_HOME] = "home",
+        [SANDBOX_TMP] = "tmp",         [SANDBOX_DEVICES] = "devices",
+        [SANDBOX_NETWORK] = "network", [SANDBOX_SYSCALLS] = "syscalls"};
 
     INVARIANT(part < SANDBOX_PARTS);
     return names[part];
