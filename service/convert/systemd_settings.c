@@ -1,3 +1,11 @@
+/*
+ * The settings of units, one row each: kept, listed item by item, skipped
+ * because it says nothing about running a service, or lost, with the reason
+ * that people read. A name that ends with "*" stands for all that begin like
+ * this; the first row that fits decides, so the rows of single settings come
+ * before it. The tables of docs/convert.md are made by converting real units
+ * (tests/convert/survey.py).
+ */
 #include "convert/systemd_settings.h"
 
 #include <assert.h>

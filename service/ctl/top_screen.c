@@ -1,3 +1,8 @@
+/*
+ * Draws the screen of `top` with ncurses: head, rows, details and foot. What is
+ * drawn comes from the rows alone (top_rows.c); nothing is asked of the bus
+ * here, so drawing never waits.
+ */
 #include "core/vocabulary/noun.h"
 #include "ctl/connect.h"
 #include "ctl/top.h"

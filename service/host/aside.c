@@ -1,3 +1,8 @@
+/*
+ * One list of commands runs at a time. Each command has processes of its own,
+ * and the next one begins only when none of them is left: so a command that
+ * leaves a process behind cannot disturb the next.
+ */
 #include "host/aside.h"
 
 #include "core/vocabulary/invariant.h"

@@ -34,8 +34,8 @@
 #define CLONE_INTO_CGROUP 0x200000000ULL
 #endif
 
-#define SIGNALS_SIZE       8 /* of the kernel's set of 64 signals */
-#define SAY_TRIES          4
+#define SIGNALS_SIZE 8 /* of the kernel's set of 64 signals */
+#define SAY_TRIES    4
 
 /* A sanitizer keeps accounts of the stack in memory that would be shared. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -552,7 +552,8 @@ void birth_run(struct birth *birth)
 bool birth_wants_copy(const struct plan *plan)
 {
     return !CAN_SHARE || plan->output_file.text || plan->environment_file.text ||
-           plan->n_directories > 0 || plan->n_sandbox > 0 || plan->joined > 0 || plan->n_filter > 0 || plan->flags & PLAN_SET_OOM_SCORE;
+           plan->n_directories > 0 || plan->n_sandbox > 0 || plan->joined > 0 ||
+           plan->n_filter > 0 || plan->flags & PLAN_SET_OOM_SCORE;
 }
 
 /* ---- cloning --------------------------------------------------------------------------------- */

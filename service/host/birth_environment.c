@@ -1,3 +1,7 @@
+/*
+ * Joins two lists of variables without allocating: after a fork the lock of the
+ * allocator may belong to a thread that does not exist here.
+ */
 #include "host/birth_environment.h"
 
 #include <errno.h>

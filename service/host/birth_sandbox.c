@@ -106,7 +106,8 @@ static int join(pid_t pid, bool *has_user_namespace)
     return r;
 }
 
-/* ---- what bubblewrap is told ------------------------------------------------------------------ */
+/* ---- what bubblewrap is told ------------------------------------------------------------------
+ */
 
 struct filling {
     size_t n, used;
@@ -342,7 +343,7 @@ static int make(char *const *words, char *why, size_t size, bool *has_user_names
         r = fill(&filling, words + 1);
     if (r < 0)
         return r;
-    arguments[filling.n++] = (char *)(uintptr_t)"--";
+    arguments[filling.n++] = (char *)(uintptr_t) "--";
     arguments[filling.n++] = (char *)(uintptr_t)WAITER;
     arguments[filling.n] = NULL;
     return enter(program, why, size, has_user_namespace);

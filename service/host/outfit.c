@@ -81,8 +81,8 @@ void process_launch_failed(struct process *process, const struct launch_outcome 
                               ? (enum plan_step)starts_step(process->host->starts, &process->id)
                               : outcome->step;
     const char *path = process->child->config->declaration.manifest_path;
-    const char *what = step == STEP_SANDBOX && path && path[0] ? path
-                                                               : culprit(spec, step, outcome->line);
+    const char *what =
+        step == STEP_SANDBOX && path && path[0] ? path : culprit(spec, step, outcome->line);
     const char *why = *outcome->text                   ? outcome->text
                       : outcome->error == -EMEDIUMTYPE ? "not a file"
                                                        : strerror(-outcome->error);

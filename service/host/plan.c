@@ -248,7 +248,8 @@ int plan_make(const struct plan_source *source, struct plan **plan)
             directories * sizeof(struct plan_directory) +
             length_of(source->spec->working_directory) + length_of(source->environment_file) +
             length_of(source->output_file);
-    if (size > PLAN_MAX || source->n_filter > FILTER_MAX || source->n_groups > GROUPS_MAX || directories > PLAN_DIRECTORIES_MAX)
+    if (size > PLAN_MAX || source->n_filter > FILTER_MAX || source->n_groups > GROUPS_MAX ||
+        directories > PLAN_DIRECTORIES_MAX)
         return -E2BIG;
     struct plan *fresh = calloc(1, size);
     if (!fresh)
@@ -324,9 +325,8 @@ static bool numbers_are_possible(const struct plan *plan, size_t size)
     return plan->magic == PLAN_MAGIC && plan->size == size && plan->n_arguments > 0 &&
            plan->n_sockets <= CHILD_DESCRIPTORS_MAX + 1 && plan->n_groups <= GROUPS_MAX &&
            plan->n_before <= plan->n_environment && plan->n_filter <= FILTER_MAX &&
-           plan->joined <= INT32_MAX && plan->umask <= 0777 &&
-           plan->uid != UINT32_MAX && plan->gid != UINT32_MAX &&
-           ((const char *)plan)[size - 1] == '\0';
+           plan->joined <= INT32_MAX && plan->umask <= 0777 && plan->uid != UINT32_MAX &&
+           plan->gid != UINT32_MAX && ((const char *)plan)[size - 1] == '\0';
 }
 
 /* From here on the plan has pointers. Everything in it lies inside of it, and
@@ -341,8 +341,8 @@ int plan_open(struct plan *plan, size_t size)
     plan->groups.numbers = (void *)((char *)plan + plan->groups.offset);
     bool whole = open_list(plan, &plan->arguments, plan->n_arguments) &&
                  open_list(plan, &plan->environment, plan->n_environment) &&
-                 open_list(plan, &plan->sandbox, plan->n_sandbox) &&
-                 open_directories(plan) && open_text(plan, &plan->working_directory) &&
+                 open_list(plan, &plan->sandbox, plan->n_sandbox) && open_directories(plan) &&
+                 open_text(plan, &plan->working_directory) &&
                  open_text(plan, &plan->environment_file) && open_text(plan, &plan->output_file) &&
                  open_text(plan, &plan->watchdog_pid) && open_text(plan, &plan->listen_pid);
     return whole ? 0 : -EBADMSG;

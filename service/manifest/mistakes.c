@@ -1,3 +1,8 @@
+/*
+ * Mistakes are kept up to a number that a person reads at once, in the order in
+ * which they were found; the others are only counted, so that a file with ten
+ * thousand of them needs no memory for them.
+ */
 #include "manifest/mistakes.h"
 
 #include "core/vocabulary/invariant.h"

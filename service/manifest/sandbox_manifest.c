@@ -99,10 +99,8 @@ static const char *problem_of(const char *path)
 
 static int read_access(struct reader *reader, const struct node *node, char *access)
 {
-    static const struct word words[] = {{"read-write", SANDBOX_WRITE},
-                                        {"read-only", SANDBOX_READ},
-                                        {"none", SANDBOX_HIDE},
-                                        {}};
+    static const struct word words[] = {
+        {"read-write", SANDBOX_WRITE}, {"read-only", SANDBOX_READ}, {"none", SANDBOX_HIDE}, {}};
     int value = SANDBOX_HIDE;
     int r = reader_word(reader, node, words, &value);
 
@@ -215,8 +213,8 @@ static const struct node *enter(struct reader *reader, const struct node *node, 
 /* A check of a port is made by proctord, from where nothing leads into that network. */
 static bool asks_a_port(const struct health_spec *health)
 {
-    return health && !health->arguments && health->target.listen && health->target.listen[0] != '/' &&
-           health->target.listen[0] != '@';
+    return health && !health->arguments && health->target.listen &&
+           health->target.listen[0] != '/' && health->target.listen[0] != '@';
 }
 
 int manifest_check_sandbox(struct reader *reader, const struct node *node,

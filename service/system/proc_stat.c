@@ -1,3 +1,8 @@
+/*
+ * Reading /proc/PID/stat. The name of the process in it may contain anything,
+ * parentheses and blanks included, so the fields are counted from the last
+ * closing parenthesis.
+ */
 #include "system/proc_stat.h"
 
 #include "system/again.h"

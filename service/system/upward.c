@@ -1,3 +1,8 @@
+/*
+ * A message goes to the service manager at once if its socket has room. If not,
+ * a thread beside the loop waits for room, and later messages wait behind it,
+ * since their order has a meaning: STOPPING=1 must not overtake READY=1.
+ */
 #include "system/upward.h"
 
 #include "system/beside.h"

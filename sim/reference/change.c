@@ -135,8 +135,9 @@ static bool same_process(const struct child_declaration *x, const struct child_d
            a->umask_set == b->umask_set && a->nice == b->nice && a->nice_set == b->nice_set &&
            a->oom_score_adj == b->oom_score_adj && a->oom_score_adj_set == b->oom_score_adj_set &&
            a->ignore_sigpipe == b->ignore_sigpipe && a->fd_store_max == b->fd_store_max &&
-           same_limits(a, b) && same_affinity(a, b) && same_sandbox(a->sandbox, b->sandbox) && same_output(&a->output, &b->output) &&
-           same_sockets(a, b) && same_commands(&a->before, &b->before) && same_directories(a, b);
+           same_limits(a, b) && same_affinity(a, b) && same_sandbox(a->sandbox, b->sandbox) &&
+           same_output(&a->output, &b->output) && same_sockets(a, b) &&
+           same_commands(&a->before, &b->before) && same_directories(a, b);
 }
 
 static bool same_limit(const struct child_declaration *a, const struct child_declaration *b)

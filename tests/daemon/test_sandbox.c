@@ -60,12 +60,13 @@ static void assert_reason(const char *expected)
 
 static void each_part_does_what_it_says(void)
 {
-    add_script("sandbox: {system: read-only, home: none, tmp: private, devices: private, "
-               "network: none, syscalls: service}\n",
-               "ls -A /home /tmp /var/tmp | grep -v proctor; touch /etc/proctor-box && echo wrote "
-               "etc; touch /tmp/proctor-box && echo wrote tmp; ls /dev/kmsg /dev/vda /dev/mem; test "
-               "-w /dev/null && echo null; grep -c : /proc/net/dev; grep Seccomp: "
-               "/proc/self/status; grep NoNewPrivs /proc/self/status");
+    add_script(
+        "sandbox: {system: read-only, home: none, tmp: private, devices: private, "
+        "network: none, syscalls: service}\n",
+        "ls -A /home /tmp /var/tmp | grep -v proctor; touch /etc/proctor-box && echo wrote "
+        "etc; touch /tmp/proctor-box && echo wrote tmp; ls /dev/kmsg /dev/vda /dev/mem; test "
+        "-w /dev/null && echo null; grep -c : /proc/net/dev; grep Seccomp: "
+        "/proc/self/status; grep NoNewPrivs /proc/self/status");
     g_autofree char *text = said("end\n");
 
     g_assert_null(strstr(text, "wrote etc"));
@@ -118,13 +119,13 @@ static void calls_of_the_machine_are_refused(void)
 static void the_program_is_the_main_process(void)
 {
     g_autofree char *child = g_path_get_dirname(g_getenv("TEST_CHILD"));
-    g_autofree char *manifest =
-        g_strdup_printf("name: box\nexec: [/bin/sh, -c, 'echo $$ > @/open/pid; exec %s ready wait-term "
-                        "exit=7']\n"
-                        "readiness: explicit\nrestart: permanent\n"
-                        "sandbox: {preset: service, home: read-write, paths: {@/open: read-write, "
-                        "'%s': read-only}}\n",
-                        g_getenv("TEST_CHILD"), child);
+    g_autofree char *manifest = g_strdup_printf(
+        "name: box\nexec: [/bin/sh, -c, 'echo $$ > @/open/pid; exec %s ready wait-term "
+        "exit=7']\n"
+        "readiness: explicit\nrestart: permanent\n"
+        "sandbox: {preset: service, home: read-write, paths: {@/open: read-write, "
+        "'%s': read-only}}\n",
+        g_getenv("TEST_CHILD"), child);
     g_mkdir(fixture_path(&f, "open"), 0755);
     add(manifest);
     fixture_wait_text(&f, "box", "Readiness", "ready");
@@ -216,7 +217,8 @@ static void without_bubblewrap_nothing_is_started(void)
                            "temporary, sandbox: {tmp: private}}\n");
     g_autoptr(GVariant) reload = fixture_reload(&f, NULL);
 
-    assert_reason("tree.yaml: /no/such/bwrap: No such file or directory (is bubblewrap installed?)");
+    assert_reason(
+        "tree.yaml: /no/such/bwrap: No such file or directory (is bubblewrap installed?)");
     g_assert_cmpuint(fixture_number(&f, "box", "MainPID"), ==, 0);
 }
 
@@ -244,8 +246,8 @@ static gboolean bubblewrap_works(void)
 {
     int status = -1;
 
-    return g_spawn_command_line_sync("bwrap --bind / / --unshare-net /bin/true", NULL, NULL, &status,
-                                     NULL) &&
+    return g_spawn_command_line_sync("bwrap --bind / / --unshare-net /bin/true", NULL, NULL,
+                                     &status, NULL) &&
            status == 0;
 }
 

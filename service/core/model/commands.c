@@ -1,3 +1,9 @@
+/*
+ * Lists of commands on disk and in the handover: how many there are, and of
+ * each its arguments, in their order. A count that is too large, or a command
+ * without a program, makes the whole record unreadable; the list is never
+ * shortened.
+ */
 #include "core/model/commands.h"
 
 #include "core/model/archive.h"

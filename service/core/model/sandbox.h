@@ -16,17 +16,22 @@ struct archive;
 #define SANDBOX_TEXT_MAX  512
 
 enum sandbox_part {
-    SANDBOX_SYSTEM,   /* all but what the others are about */
-    SANDBOX_HOME,     /* /home, /root and /run/user */
-    SANDBOX_TMP,      /* /tmp and /var/tmp */
-    SANDBOX_DEVICES,  /* /dev */
+    SANDBOX_SYSTEM,  /* all but what the others are about */
+    SANDBOX_HOME,    /* /home, /root and /run/user */
+    SANDBOX_TMP,     /* /tmp and /var/tmp */
+    SANDBOX_DEVICES, /* /dev */
     SANDBOX_NETWORK,
     SANDBOX_SYSCALLS,
     SANDBOX_PARTS
 };
 
 /* Of each part; 0 leaves it as it is. */
-enum sandbox_system { SYSTEM_READ_WRITE, SYSTEM_USR_READ_ONLY, SYSTEM_ETC_READ_ONLY, SYSTEM_READ_ONLY };
+enum sandbox_system {
+    SYSTEM_READ_WRITE,
+    SYSTEM_USR_READ_ONLY,
+    SYSTEM_ETC_READ_ONLY,
+    SYSTEM_READ_ONLY
+};
 enum sandbox_home { HOME_READ_WRITE, HOME_READ_ONLY, HOME_NONE };
 enum sandbox_tmp { TMP_SHARED, TMP_PRIVATE };
 enum sandbox_devices { DEVICES_ALL, DEVICES_PRIVATE };
