@@ -284,6 +284,23 @@ static int take_health(struct service *s)
 
 /* ---- resources ------------------------------------------------------------------------------- */
 
+/* "1.5G" as 1536M: manifests write whole numbers. */
+static const char *whole_size(struct service *s, const char *text)
+{
+    static const char units[] = "KMGT";
+    size_t length = strlen(text);
+    const char *unit = strchr(units, text[length - 1]);
+    uint64_t milli;
+
+    if (!unit || unit_milli(conversion_copy(s->file->conversion, text, length - 1),
+                            UINT64_C(1000000000), &milli) < 0)
+        return text;
+    milli = (milli * 1024 + 500) / 1000;
+    if (unit == units)
+        return conversion_format(s->file->conversion, "%" PRIu64, milli);
+    return conversion_format(s->file->conversion, "%" PRIu64 "%c", milli, unit[-1]);
+}
+
 /* "512m", "1gb": as manifests write sizes. */
 static const char *size_of(struct service *s, const struct node *node)
 {
@@ -294,7 +311,7 @@ static const char *size_of(struct service *s, const struct node *node)
     char *copy = (char *)(uintptr_t)conversion_copy(s->file->conversion, text, n);
     if (n > 0)
         copy[n - 1] = (char)toupper((unsigned char)copy[n - 1]);
-    return copy;
+    return strchr(copy, '.') ? whole_size(s, copy) : copy;
 }
 
 static void take_limit(struct service *s, const struct node *node, const char *name, bool size)

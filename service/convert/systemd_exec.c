@@ -188,9 +188,13 @@ static void make_configuration(struct unit *unit, const struct setting *setting,
 static void put_directory(struct unit *unit, const struct setting *setting, const char *word)
 {
     const char *key = key_of(setting->key);
-    const char *name = conversion_format(unit->conversion, "%.*s", (int)strcspn(word, ":"), word);
+    size_t length = strcspn(word, ":");
+    bool link = word[length] != '\0';
 
-    if (word[strlen(name)])
+    while (length > 1 && word[length - 1] == '/')
+        length--;
+    const char *name = conversion_format(unit->conversion, "%.*s", (int)length, word);
+    if (link)
         systemd_settings_lose(unit, setting, "no symbolic link to a directory is made");
     if (!key) {
         make_configuration(unit, setting, name);
