@@ -9,7 +9,7 @@
 #define HISTORY 60  /* looks that are remembered for the little curves */
 #define TEXT    128 /* of a question and its answer */
 
-enum sort { SORT_NAME, SORT_STATE, SORT_CPU, SORT_MEMORY, SORT_STARTS, SORTS };
+enum sort { SORT_TROUBLE, SORT_NAME, SORT_CPU, SORT_MEMORY, SORT_STARTS, SORTS };
 
 struct top_host;
 

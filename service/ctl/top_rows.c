@@ -258,7 +258,8 @@ int top_look(struct top *top)
 
 const char *top_sort_name(enum sort sort)
 {
-    static const char *const names[] = {"name", "state", "cpu", "memory", "starts"};
+    static const char *const names[] = {"trouble first", "by name", "by cpu", "by memory",
+                                        "by starts"};
     return names[sort];
 }
 
@@ -267,15 +268,22 @@ static int more(double x, double y)
     return (x < y) - (x > y);
 }
 
+/* Trouble comes first, then what is held or not ready yet; what is as it should be, or has nothing
+ * to run, comes last. */
+static int rank(const struct top_row *row)
+{
+    if (row->bad)
+        return 0;
+    return row->good || strcmp(row->state, "none") == 0 ? 2 : 1;
+}
+
 static int compare_rows(const struct top *top, const struct top_row *x, const struct top_row *y)
 {
     int order = 0;
 
     switch (top->sort) {
-    case SORT_STATE:
-        order = x->bad != y->bad     ? (x->bad ? -1 : 1)
-                : x->good != y->good ? (x->good ? 1 : -1)
-                                     : strcmp(x->state, y->state);
+    case SORT_TROUBLE:
+        order = rank(x) != rank(y) ? rank(x) - rank(y) : strcmp(x->state, y->state);
         break;
     case SORT_CPU:
         order = more(x->cpu, y->cpu);

@@ -15,11 +15,13 @@
 #include <string.h>
 #include <time.h>
 
-#define HEAD     2  /* lines above the rows */
-#define FOOT     2  /* and below them */
-#define HOST_MAX 20 /* characters of a host */
-#define CURVE    8  /* characters of a curve at least */
-#define FIGURE   32 /* bytes of a figure */
+#define HEAD      2  /* lines above the rows */
+#define FOOT      2  /* and below them, */
+#define FOOT_TALL 3  /* where a sentence has two lines, */
+#define TALL      20 /* on a screen with so many */
+#define HOST_MAX  20 /* characters of a host */
+#define CURVE     8  /* characters of a curve at least */
+#define FIGURE    32 /* bytes of a figure */
 
 enum { PAIR_GOOD = 1, PAIR_WARN, PAIR_BAD };
 
@@ -60,9 +62,14 @@ static size_t details_lines(const struct top *top)
     return top->details ? (size_t)LINES / 2 : 0;
 }
 
+static size_t foot_lines(void)
+{
+    return LINES >= TALL ? FOOT_TALL : FOOT;
+}
+
 size_t screen_rows(const struct top *top)
 {
-    size_t taken = HEAD + FOOT + details_lines(top);
+    size_t taken = HEAD + foot_lines() + details_lines(top);
     return (size_t)LINES > taken ? (size_t)LINES - taken : 1;
 }
 
@@ -257,7 +264,7 @@ static void draw_head(const struct top *top)
     }
     if (top->phase[0] && strcmp(top->phase, "idle") != 0)
         printw("; shutdown: %s", top->phase);
-    printw("; by %s", top_sort_name(top->sort));
+    printw("; %s", top_sort_name(top->sort));
     if (top->filter[0])
         printw("; with \"%s\"", top->filter);
     move(1, 0);
@@ -271,7 +278,7 @@ static void draw_head(const struct top *top)
 
 static void draw_details(struct top *top)
 {
-    int y = (int)(HEAD + screen_rows(top)), last = LINES - FOOT;
+    int y = (int)(HEAD + screen_rows(top)), last = LINES - (int)foot_lines();
     char *at = top->events;
 
     mvhline(y++, 0, ACS_HLINE, COLS);
@@ -283,17 +290,60 @@ static void draw_details(struct top *top)
     }
 }
 
+/* What fits on a line, up to the end of a word. */
+static size_t words_that_fit(const char *text, size_t most)
+{
+    size_t length = strlen(text);
+
+    if (length <= most)
+        return length;
+    for (length = most; length > 0 && text[length] != ' ';)
+        length--;
+    return length > 0 ? length : most;
+}
+
+/* Over two lines where the screen has them. */
+static void draw_sentence(const char *text)
+{
+    int left = COLS - getcurx(stdscr) - 1;
+
+    if (foot_lines() == FOOT) {
+        draw_string(text, left);
+        return;
+    }
+    size_t first = words_that_fit(text, left > 0 ? (size_t)left : 0);
+    draw_text(text, first, left);
+    text += first;
+    move(LINES - 2, 0);
+    draw_string(text + strspn(text, " "), COLS - 1);
+}
+
+static void draw_keys(void)
+{
+    static const char *const keys[] = {
+        "q quit  enter why  / search  s sort  p pause  u resume  r restart  x quarantine  "
+        "D remove  ? help",
+        "? help  q quit  enter why  / search  s sort  p pause u resume r restart x D",
+        "? help  q quit  enter why",
+    };
+    size_t i = 0;
+
+    while (i < 2 && strlen(keys[i]) > (size_t)COLS)
+        i++;
+    printw("%.*s", COLS, keys[i]);
+}
+
 static void draw_foot(struct top *top)
 {
     const struct top_row *selected = top_selected(top);
     const char *name;
 
-    move(LINES - 2, 0);
+    move(LINES - (int)foot_lines(), 0);
     if (selected) {
         name = selected->id[0] ? selected->id : selected->host;
         draw_id(name, min_of((int)strlen(name), COLS / 2));
         addstr(": ");
-        draw_string(selected->explanation ? selected->explanation : "", COLS - getcurx(stdscr) - 1);
+        draw_sentence(selected->explanation ? selected->explanation : "");
     }
     move(LINES - 1, 0);
     if (top->prompt) {
@@ -307,9 +357,7 @@ static void draw_foot(struct top *top)
         draw_string(top->message, COLS);
         attroff(colour);
     } else {
-        printw("%.*s", COLS,
-               "q quit  enter why  / search  s sort  p pause  u resume  r restart  x quarantine  "
-               "D remove  ? help");
+        draw_keys();
     }
 }
 
@@ -319,7 +367,7 @@ static void draw_help(void)
         "up down j k      another child           pgup pgdn home end   further",
         "enter            recent events, and the reason for its state",
         "/                show only ids that contain this text (empty: all)",
-        "s                order: name, state, cpu, memory, starts",
+        "s                order: trouble first, by name, cpu, memory, starts",
         "p u r x D        pause, resume, restart, quarantine, remove it: asks for the reason",
         "q                quit                     esc  cancel",
         "",

@@ -193,6 +193,8 @@ if command -v tmux >/dev/null; then
     check "top: the children of both" yes "$(until_true shows '^a +web +ready' && until_true shows '^b +bad +quarantined' && echo yes)"
     check "top: a host that is gone is a row" yes "$(until_true shows '^gone +- +unreachable' && echo yes)"
     check "top: the sum" yes "$(shows '4 children, 3 running on 2 of 3 hosts, 2 in trouble' && echo yes)"
+    tmux send-keys s
+    until_true shows '; by name'
     tmux send-keys G
     check "top: why it is gone" yes "$(until_true shows '^gone: .*Connection refused' && echo yes)"
     tmux send-keys k p

@@ -39,10 +39,10 @@ keys() { tmux send-keys "$@"; }
 
 until_true shows "MEMORY      1"
 check "the screen" "\
-proctor: 4 children, 1 running, 1 in trouble; by name
+proctor: 4 children, 1 running, 1 in trouble; trouble first
 CHILD                    STATE           PID    UP  CPU% MEMORY STARTS  STARTS    CPU
-declared                 none              -     -     -      -      -
 gives-up                 quarantined       -     -     -      -      -
+declared                 none              -     -     -      -      -
 payments/a-..a-long-name none              -     -     -      -      -
 web                      ready           PID    UP  CPU% MEMORY      1
 
@@ -54,18 +54,18 @@ web                      ready           PID    UP  CPU% MEMORY      1
 
 
 
-declared: has no process: its manifest has no exec
-q quit  enter why  / search  s sort  p pause  u resume  r restart  x quarantine  D remove" \
+gives-up: quarantined by policy TIME: \"restart limit used up: 2 counted exits within
+? help  q quit  enter why  / search  s sort  p pause u resume r restart x D" \
     "$(screen)"
 
 keys s
-until_true shows "by state"
-check "sorted by state: trouble first" "gives-up" "$(screen | sed -n 3p | cut -d' ' -f1)"
+until_true shows "by name"
+check "sorted by name" "declared" "$(screen | sed -n 3p | cut -d' ' -f1)"
 keys s s s
 until_true shows "by starts"
 check "sorted by starts" "web" "$(screen | sed -n 3p | cut -d' ' -f1)"
 keys s
-until_true shows "by name"
+until_true shows "trouble first"
 
 keys /
 keys -l we
@@ -113,6 +113,22 @@ keys Enter
 keys '?'
 check "help" 0 "$(until_true shows "less is more\|pause, resume, restart, quarantine, remove it"; echo $?)"
 keys '?'
+
+# ---- 80 x 24 ----
+proctorctl pause web --reason="a reason that is so long that it does not fit on one line, and goes on to a second one, \
+where it ends" --wait --quiet
+tmux resize-window -x 80 -y 24
+keys /
+until_true shows "^/"
+keys Enter
+keys Home
+whole() { screen | tail -3 | head -2 | paste -sd' ' | grep -q 'gives-up: .*burst is 1"$'; }
+check "80 x 24: the sentence is whole, over two lines" 0 "$(until_true whole; echo $?)"
+check "80 x 24: all keys" "? help  q quit  enter why  / search  s sort  p pause u resume r restart x D" \
+    "$(screen | tail -1)"
+trouble() { [ "$(screen | sed -n '3,5p' | cut -d' ' -f1 | paste -sd' ')" = "gives-up web declared" ]; }
+check "80 x 24: trouble first" 0 "$(until_true trouble; echo $?)"
+proctorctl resume web --reason=test --wait --quiet
 
 tmux resize-window -x 130 -y 10
 wide() { [ "$(screen | sed -n 2p | grep -o 'STATE.*CPU$' | wc -c)" -gt 75 ]; }
