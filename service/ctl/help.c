@@ -118,7 +118,10 @@ static const struct command_help commands[] = {
      "Prints the properties of a child as NAME=VALUE, one per line; with --no-legend only the\n"
      "values. org.proctor1(5) lists them.",
      "show web MainPID Status"},
-    {"cat", "ID...", "Prints the manifest of each child, and the file that it comes from.",
+    {"cat", "ID...",
+     "Prints the manifest of each child, the file that it comes from, and the drop-ins over it "
+     "with\n"
+     "the keys that they set.",
      "cat web"},
     {"edit", "ID [--reason=TEXT]",
      "Opens a copy of the manifest file of a child in $VISUAL or $EDITOR, and replaces the file "

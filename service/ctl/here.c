@@ -98,6 +98,13 @@ static void look_at_arguments(const struct here *here, const char *key, const ch
         look_for_variables(here, key, arguments[i]);
 }
 
+static void look_at_commands(const struct here *here, const char *key,
+                             const struct command_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        look_at_arguments(here, key, list->commands[i].arguments);
+}
+
 /* ---- users and groups -------------------------------------------------------------------------
  */
 
@@ -188,8 +195,10 @@ void here_look(const struct here *here, const struct child_declaration *declarat
 
     assert(here && declaration);
     look_at_arguments(here, "exec", process->arguments);
-    for (size_t i = 0; i < process->before.count; i++)
-        look_at_arguments(here, "before", process->before.commands[i].arguments);
+    look_at_commands(here, "before", &process->before);
+    look_at_commands(here, "reload", &process->reload);
+    look_at_commands(here, "stop", &process->stop);
+    look_at_commands(here, "after_stop", &process->after_stop);
     if (process->health)
         look_at_arguments(here, "health_check", process->health->arguments);
     for (const char **variable = process->environment; variable && *variable; variable++)

@@ -400,7 +400,7 @@ static int run_remote(struct client *client, void *userdata)
     bool alone = client->place->hosts.count == 1;
     struct remote remote = {.host = client->host};
 
-    if (command->run == command_log || command->run == command_edit)
+    if (command->run == command_log || command->run == command_edit || command->run == command_cat)
         return remote_carry_out(client, command->name);
     int r = remote_begin(&remote, client->place, alone);
     if (r < 0)

@@ -4,6 +4,7 @@
 #include "ctl/call.h"
 #include "ctl/document.h"
 #include "ctl/json.h"
+#include "ctl/origins.h"
 #include "ctl/terminal.h"
 
 #include <errno.h>
@@ -113,7 +114,27 @@ int command_show(struct client *client)
 
 /* ---- cat ------------------------------------------------------------------------------------- */
 
-/* The file is named in a comment, so that the output is a manifest. */
+static void cat_json(struct client *client, const char *file, const char *manifest)
+{
+    struct json json;
+
+    if (answer_begin(client, &json) < 0)
+        return;
+    json_open(&json, '{');
+    json_key(&json, "manifest");
+    json_text(json.out, manifest);
+    json_key(&json, "file");
+    json_text(json.out, file);
+    json_key(&json, "drop_ins");
+    json_open(&json, '[');
+    if (file[0])
+        origins_answer(&json, file);
+    json_close(&json, ']');
+    json_close(&json, '}');
+    answer_end(client, &json, 0);
+}
+
+/* The file is named in a comment, and each drop-in over it, so that the output is a manifest. */
 static int cat(struct client *client, const char *id)
 {
     char *path = NULL, *file = NULL, *manifest = NULL;
@@ -127,11 +148,13 @@ static int cat(struct client *client, const char *id)
     if (r < 0)
         code = client_error(client, NULL, r);
     else if (client->json != JSON_OFF)
-        answer_pair(client, "manifest", manifest);
+        cat_json(client, file, manifest);
     else {
         fputs("# ", stdout);
         text_write(stdout, file[0] ? file : "added over the bus");
         putchar('\n');
+        if (file[0])
+            origins_print(file);
         fputs(manifest, stdout);
         if (manifest[0] && manifest[strlen(manifest) - 1] != '\n')
             putchar('\n');

@@ -10,6 +10,7 @@
 struct place {
     size_t line;
     size_t column;
+    const char *file; /* of a drop-in; NULL: the manifest */
 };
 
 struct parsed_child {
@@ -27,7 +28,7 @@ struct parsed_child {
 
 static inline struct place place_of(const struct node *node)
 {
-    return (struct place){node->line, node->column};
+    return (struct place){node->line, node->column, node->file};
 }
 
 /* The keys of a child, and what follows from where it stands. above: the path of the supervisor in

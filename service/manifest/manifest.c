@@ -10,7 +10,9 @@
 #include "core/core.h"
 #include "core/model/members.h"
 #include "manifest/defaults_manifest.h"
+#include "manifest/drop_in.h"
 #include "manifest/reader.h"
+#include "core/vocabulary/invariant.h"
 #include "core/vocabulary/text.h"
 #include "manifest/unit.h"
 #include "manifest/written.h"
@@ -37,6 +39,13 @@ struct manifest {
     size_t n_supervisors, supervisors_room;
     char *path;
 };
+
+static void tell_place(const struct place *place, struct manifest_error *error)
+{
+    error->line = place->line;
+    error->column = place->column;
+    text_copy(error->file, sizeof(error->file), place->file ? place->file : "");
+}
 
 static void note_places(const struct node *list, struct place *places)
 {
@@ -146,8 +155,7 @@ static int compare_children(const void *a, const void *b)
 static int refuse_double(struct reader *reader, const struct parsed_child *child)
 {
     reader_refuse(reader, NULL, "a child is already called \"%s\"", child->declaration.id);
-    reader->error->line = child->place.line;
-    reader->error->column = child->place.column;
+    tell_place(&child->place, reader->error);
     return -EINVAL;
 }
 
@@ -287,8 +295,27 @@ static int read_root(struct reader *reader, const struct node *root, struct mani
     return r < 0 ? r : refuse_doubles(manifest, reader);
 }
 
+/* With what the drop-ins say. */
+static int merge_drop_ins(struct manifest *manifest, const struct manifest_text *texts, size_t n,
+                          const struct node **root, struct manifest_error *error)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && *root && i < n; i++) {
+        const struct node *over;
+        char *path = arena_copy(&manifest->arena, texts[i].path, strlen(texts[i].path));
+        if (!path)
+            return -ENOMEM;
+        text_make_line(path);
+        r = drop_in_parse(manifest->nodes, &texts[i], path, &over, error);
+        if (r == 0 && over)
+            r = drop_in_merge(manifest->nodes, root, over, error);
+    }
+    return r;
+}
+
 /* The nodes are only needed while reading. */
-static int parse(struct manifest *manifest, const char *text, size_t length,
+static int parse(struct manifest *manifest, const struct manifest_text *texts, size_t drop_ins,
                  struct mistakes *mistakes, struct manifest_error *error)
 {
     struct arena nodes = {};
@@ -297,8 +324,10 @@ static int parse(struct manifest *manifest, const char *text, size_t length,
         .arena = &manifest->arena, .error = error, .mistakes = mistakes, .file = manifest->path};
     size_t max = manifest->path[0] ? MANIFEST_FILE_MAX : MANIFEST_CHILD_MAX;
     manifest->nodes = &nodes;
-    int r = node_parse(&nodes, text, length, max, &root, error);
+    int r = node_parse(&nodes, texts->text, texts->length, max, &root, error);
 
+    if (r == 0)
+        r = merge_drop_ins(manifest, texts + 1, drop_ins, &root, error);
     reader.unnoted = r == -EINVAL;
     if (r == 0)
         r = read_root(&reader, root, manifest);
@@ -312,21 +341,24 @@ static int parse(struct manifest *manifest, const char *text, size_t length,
 int manifest_parse(const char *text, size_t length, const char *path, struct manifest **manifest,
                    struct manifest_error *error)
 {
-    return manifest_parse_all(text, length, path, NULL, manifest, error);
+    return manifest_parse_all(&(struct manifest_text){path, text, length}, 0, NULL, manifest,
+                              error);
 }
 
-int manifest_parse_all(const char *text, size_t length, const char *path, struct mistakes *mistakes,
-                       struct manifest **manifest, struct manifest_error *error)
+int manifest_parse_all(const struct manifest_text *texts, size_t drop_ins,
+                       struct mistakes *mistakes, struct manifest **manifest,
+                       struct manifest_error *error)
 {
+    INVARIANT(texts && error);
     struct manifest *fresh = calloc(1, sizeof(*fresh));
     *error = (struct manifest_error){};
     if (!fresh)
         return -ENOMEM;
 
-    fresh->path = arena_copy(&fresh->arena, path, strlen(path));
+    fresh->path = arena_copy(&fresh->arena, texts->path, strlen(texts->path));
     if (fresh->path)
         text_make_line(fresh->path);
-    int r = fresh->path ? parse(fresh, text, length, mistakes, error) : -ENOMEM;
+    int r = fresh->path ? parse(fresh, texts, drop_ins, mistakes, error) : -ENOMEM;
     if (r < 0) {
         manifest_free(fresh);
         return r;
@@ -365,8 +397,7 @@ void manifest_locate(const struct manifest *manifest, size_t i, int dependency,
         place = &child->supervisor;
     else if (dependency == PROBLEM_GROUP)
         place = &child->group;
-    error->line = place->line;
-    error->column = place->column;
+    tell_place(place, error);
 }
 
 size_t manifest_supervisor_count(const struct manifest *manifest)
@@ -384,6 +415,5 @@ const struct supervisor_declaration *manifest_supervisor(const struct manifest *
 void manifest_locate_supervisor(const struct manifest *manifest, size_t i,
                                 struct manifest_error *error)
 {
-    error->line = manifest->supervisors[i].place.line;
-    error->column = manifest->supervisors[i].place.column;
+    tell_place(&manifest->supervisors[i].place, error);
 }

@@ -21,6 +21,7 @@ struct manifest;
 struct manifest_error {
     size_t line; /* 0: about no line, such as a file that cannot be read */
     size_t column;
+    char file[300]; /* "": the manifest's own, else a drop-in's */
     char text[400];
 };
 
@@ -34,15 +35,17 @@ int manifest_parse(const char *text, size_t length, const char *path, struct man
                    struct manifest_error *error);
 void manifest_free(struct manifest *manifest);
 
+struct manifest_text;
 struct mistakes;
 
 /*
- * The same, and continues behind a mistake: each is noted. Returns 0 as well if there are some;
- * then children and supervisors that could not be read have their names only, and are not to be
- * run.
+ * The same of a text and the drop-ins over it, n of them behind it (drop_in.h). With mistakes, it
+ * continues behind one: each is noted. Then it returns 0 as well if there are some, and
+ * children and supervisors that could not be read have their names only, and are not to be run.
  */
-int manifest_parse_all(const char *text, size_t length, const char *path, struct mistakes *mistakes,
-                       struct manifest **manifest, struct manifest_error *error);
+int manifest_parse_all(const struct manifest_text *texts, size_t drop_ins,
+                       struct mistakes *mistakes, struct manifest **manifest,
+                       struct manifest_error *error);
 
 /* Declarations stay valid until the manifest is freed. */
 size_t manifest_count(const struct manifest *manifest);

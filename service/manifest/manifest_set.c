@@ -7,11 +7,14 @@
 
 #include "core/idle_ports.h"
 #include "core/model/child.h"
+#include "core/vocabulary/text.h"
+#include "manifest/drop_in.h"
 #include "manifest/environment_check.h"
 #include "manifest/id_list.h"
 #include "manifest/manifest_files.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +89,25 @@ static int fail_without_memory(struct error *error, const char *path)
     return -ENOMEM;
 }
 
+/* The manifest, or the drop-in that says it. */
+static const char *file_of(const char *path, const struct manifest_error *place)
+{
+    return place->file[0] ? place->file : path;
+}
+
+/* "FILE:LINE:COLUMN: why". */
+static void say_place(struct error *error, const char *path, const struct manifest_error *place,
+                      const char *why)
+{
+    char number[48];
+    struct text text = text_in(error->text, sizeof(error->text));
+
+    snprintf(number, sizeof(number), ":%zu:%zu: ", place->line, place->column);
+    text_append(&text, file_of(path, place));
+    text_append(&text, number);
+    text_append(&text, why);
+}
+
 /* What comes of a mistake: it is the end, or noted. */
 static int go_on(struct manifest_set *set, int r, const struct error *error)
 {
@@ -96,15 +118,15 @@ static int go_on(struct manifest_set *set, int r, const struct error *error)
 }
 
 /* Errors as FILE:LINE:COLUMN. */
-static int parse(const char *path, const char *text, size_t length, struct mistakes *mistakes,
+static int parse(const struct manifest_text *texts, size_t drop_ins, struct mistakes *mistakes,
                  struct source *source, struct error *error)
 {
     struct manifest_error problem;
-    int r = manifest_parse_all(text, length, path, mistakes, &source->manifest, &problem);
+    const char *path = texts->path;
+    int r = manifest_parse_all(texts, drop_ins, mistakes, &source->manifest, &problem);
 
     if (r < 0) {
-        snprintf(error->text, sizeof(error->text), "%s:%zu:%zu: %s", path, problem.line,
-                 problem.column, problem.text[0] ? problem.text : strerror(-r));
+        say_place(error, path, &problem, problem.text[0] ? problem.text : strerror(-r));
         return r;
     }
     source->path = strdup(path);
@@ -114,42 +136,102 @@ static int parse(const char *path, const char *text, size_t length, struct mista
     return fail_without_memory(error, path);
 }
 
-/* One file. */
-static int add_source(struct manifest_set *set, const char *path, struct error *error)
+/* A file, and what lies over it, in texts[0..*n]. The texts are freed by the caller. */
+static int read_texts(const char *path, const char *drop_ins, size_t size,
+                      struct manifest_text texts[DROP_INS_MAX + 1], size_t *n, struct error *error)
 {
-    size_t length = 0;
-    char *text = NULL;
+    char *text;
+    int r = manifest_files_read(path, &text, &texts->length, error);
+
+    texts->path = path;
+    texts->text = text;
+    for (const char *name = drop_ins; r == 0 && name < drop_ins + size; name += strlen(name) + 1) {
+        if (*n == DROP_INS_MAX)
+            return fail(error, name, "is one too many: a manifest has at most 64 drop-ins");
+        struct manifest_text *next = &texts[*n + 1];
+        r = manifest_files_read(name, &text, &next->length, error);
+        next->path = name;
+        next->text = text;
+        *n += r == 0;
+    }
+    return r;
+}
+
+/* One file, with what is in the folder of its drop-ins ("": there is none). */
+static int add_source(struct manifest_set *set, const char *path, const char *folder,
+                      struct error *error)
+{
+    struct manifest_text texts[DROP_INS_MAX + 1] = {};
+    size_t n = 0, size = 0;
+    char *names = NULL;
+    bool is_folder;
 
     struct source *sources = realloc(set->sources, (set->n_sources + 1) * sizeof(*set->sources));
     if (!sources)
         return fail_without_memory(error, path);
     set->sources = sources;
-    int r = manifest_files_read(path, &text, &length, error);
+    int r = folder[0] ? manifest_files_list(folder, &names, &size, &is_folder, error) : 0;
     if (r == 0)
-        r = parse(path, text, length, set->mistakes, &set->sources[set->n_sources], error);
+        r = read_texts(path, names, size, texts, &n, error);
+    if (r == 0)
+        r = parse(texts, n, set->mistakes, &set->sources[set->n_sources], error);
     set->n_sources += r == 0;
-    free(text);
+    for (size_t i = 0; i <= n; i++)
+        free((char *)(uintptr_t)texts[i].text);
+    free(names);
     return go_on(set, r, error);
+}
+
+static bool is_listed(const char *names, size_t size, const char *name)
+{
+    for (const char *one = names; one < names + size; one += strlen(one) + 1)
+        if (strcmp(one, name) == 0)
+            return true;
+    return false;
+}
+
+/* The folders of drop-ins that there are beside the files of a path: of all of them at once, so
+ * that nothing is asked for each of twenty thousand files. */
+static int list_drop_ins(const char *path, bool folder, char **names, size_t *size,
+                         struct error *error)
+{
+    char pattern[PATH_MAX + 16];
+    bool one;
+
+    snprintf(pattern, sizeof(pattern), folder ? "%.4090s/*.y*ml.d" : "%.4090s.d", path);
+    int r = manifest_files_list(pattern, names, size, &one, error);
+    if (r < 0 || !one)
+        return r;
+    free(*names); /* it was no pattern, and what is in the folder was listed */
+    *names = strdup(pattern);
+    *size = strlen(pattern) + 1;
+    return *names ? 0 : fail_without_memory(error, path);
 }
 
 /* A file, a directory or a pattern. */
 static int add_path(struct manifest_set *set, const char *path, bool optional,
                     struct manifest_progress *progress, struct error *error)
 {
-    bool folder;
-    size_t size;
-    char *names;
+    char folder[PATH_MAX + 16], *names = NULL, *drop_ins = NULL;
+    size_t size = 0, drop_ins_size = 0;
+    bool is_folder = false;
 
     manifest_progress_note(progress, path);
-    int r = manifest_files_list(path, &names, &size, &folder, error);
-    if (r == 0 && size == 0 && !folder && !optional)
+    int r = manifest_files_list(path, &names, &size, &is_folder, error);
+    if (r == 0 && size == 0 && !is_folder && !optional)
         r = fail(error, path, "no such file, folder or pattern");
+    if (r == 0 && size > 0)
+        r = list_drop_ins(path, is_folder, &drop_ins, &drop_ins_size, error);
     r = go_on(set, r, error);
     for (const char *name = names; r == 0 && name < names + size; name += strlen(name) + 1) {
         manifest_progress_note(progress, name);
-        r = add_source(set, name, error);
+        snprintf(folder, sizeof(folder), "%.4090s.d", name);
+        if (!is_listed(drop_ins, drop_ins_size, folder))
+            folder[0] = '\0';
+        r = add_source(set, name, folder, error);
     }
     free(names);
+    free(drop_ins);
     return r;
 }
 
@@ -177,7 +259,7 @@ static int merge(struct manifest_set *set, struct known_supervisor *known,
         manifest_locate_supervisor(source->manifest, said->index, &place);
         snprintf(error->text, sizeof(error->text),
                  "%.150s:%zu:%zu: the supervisor \"%.60s\" is declared differently %s%.150s",
-                 source->path, place.line, place.column,
+                 file_of(source->path, &place), place.line, place.column,
                  said->declaration.path[0] ? said->declaration.path : "root",
                  source == other ? "above" : "by ", source == other ? "" : other->path);
         return -EINVAL;
@@ -325,8 +407,7 @@ static void explain_supervisor(const struct manifest_set *set,
     if (problem->declaration >= set->n_supervisors || known->declaration.path[0] == '\0')
         return; /* it is not one of the files' */
     manifest_locate_supervisor(set->sources[known->source].manifest, known->index, &place);
-    snprintf(error->text, sizeof(error->text), "%s:%zu:%zu: %.300s",
-             set->sources[known->source].path, place.line, place.column, problem->error.text);
+    say_place(error, set->sources[known->source].path, &place, problem->error.text);
 }
 
 /* From the number of a declaration back to its file and line. */
@@ -348,8 +429,7 @@ void manifest_set_explain(const struct manifest_set *set, const struct declarati
             continue;
         }
         manifest_locate(source->manifest, i, problem->dependency, &place);
-        snprintf(error->text, sizeof(error->text), "%s:%zu:%zu: %.300s", source->path, place.line,
-                 place.column, problem->error.text);
+        say_place(error, source->path, &place, problem->error.text);
         return;
     }
     *error = problem->error;

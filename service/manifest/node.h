@@ -32,6 +32,7 @@ struct pair {
 struct node {
     enum node_kind kind;
     bool quoted;         /* a scalar that did not stand there as it is */
+    const char *file;    /* NULL: that of the manifest, else that of a drop-in */
     size_t line, column; /* from 1; of an alias its own, and below it those of what it names */
     const char *text;    /* of a scalar, terminated */
     size_t length;       /* bytes of the text, which may contain a NUL character */

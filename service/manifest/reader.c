@@ -35,6 +35,7 @@ int reader_refuse(struct reader *reader, const struct node *node, const char *fo
 
     error->line = node ? node->line : 1;
     error->column = node ? node->column : 1;
+    text_copy(error->file, sizeof(error->file), node && node->file ? node->file : "");
     if (reader->path[0])
         length = snprintf(error->text, sizeof(error->text), "%s: ", reader->path);
     va_start(arguments, format);
@@ -53,7 +54,8 @@ bool reader_goes_on(struct reader *reader, size_t mark, int r)
     if (r != -EINVAL || !reader->mistakes)
         return false;
     if (reader->unnoted) {
-        snprintf(text, sizeof(text), "%.400s:%zu:%zu: %s", reader->file, error->line, error->column,
+        snprintf(text, sizeof(text), "%.400s:%zu:%zu: %s",
+                 error->file[0] ? error->file : reader->file, error->line, error->column,
                  error->text);
         mistakes_note(reader->mistakes, text);
     }

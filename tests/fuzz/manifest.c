@@ -6,6 +6,7 @@
 #include "target.h"
 
 #include "core/core.h"
+#include "drop_in.h"
 #include "manifest.h"
 #include "mistakes.h"
 #include "core/vocabulary/text.h"
@@ -32,7 +33,8 @@ static void check_all(const char *text, size_t size, const struct manifest_error
     struct manifest_error error = {};
     struct mistakes mistakes = {};
     struct manifest *manifest = NULL;
-    int r = manifest_parse_all(text, size, "", &mistakes, &manifest, &error);
+    const struct manifest_text whole = {"", text, size};
+    int r = manifest_parse_all(&whole, 0, &mistakes, &manifest, &error);
     const char *first = mistakes_text(&mistakes, 0);
 
     if (r < 0)
@@ -46,12 +48,33 @@ static void check_all(const char *text, size_t size, const struct manifest_error
     mistakes_free(&mistakes);
 }
 
+/* What stands behind a byte 1 is a drop-in over what stands before it. */
+static void check_drop_in(const char *text, size_t size)
+{
+    struct manifest_error error = {};
+    struct manifest *manifest = NULL;
+    const char *over = memchr(text, 1, size);
+
+    if (!over)
+        return;
+    const struct manifest_text texts[] = {
+        {"below", text, (size_t)(over - text)},
+        {"over", over + 1, size - (size_t)(over - text) - 1},
+    };
+    if (manifest_parse_all(texts, 1, NULL, &manifest, &error) < 0)
+        check_error(&error);
+    else
+        manifest_free(manifest);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct manifest_error error = {};
     struct manifest *manifest = NULL;
     int r = manifest_parse((const char *)data, size, "", &manifest, &error);
 
+    if (size > 0)
+        check_drop_in((const char *)data, size);
     if (r < 0) {
         check_error(&error);
         check_all((const char *)data, size, &error);
