@@ -84,7 +84,12 @@ export class Proctor extends EventTarget {
                 signal();
             await this.askJobs();
         } catch (error) {
-            this.problem = error.message || error.problem;
+            if (owner !== this.owner)
+                return;
+            if (/ServiceUnknown|NameHasNoOwner/.test(error.name)) // it has ended meanwhile
+                this.owner = null;
+            else
+                this.problem = error.message || error.problem;
         }
         this.tell("state");
     }
