@@ -656,7 +656,7 @@ void child_show_deadlines(struct service *service, struct child *child)
     if (child->timers[TIMER_STOP].deadline_usec > 0)
         names[n++] = "StopDeadlineUSec";
     names[n] = NULL;
-    if (n > 0 && child->observer)
+    if (n > 0) /* also of one that was there before this proctord, and is not known here yet */
         emit(service, child, names);
 }
 
