@@ -14,4 +14,4 @@ typedef int64_t call_function(struct runner *runner, const uint64_t *arguments);
 #undef CALL
 #undef CALL_AS
 
-extern call_function call_cloned, call_mapped, call_missing, call_nothing;
+extern call_function call_cloned, call_left, call_mapped, call_missing, call_nothing;

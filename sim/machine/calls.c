@@ -30,7 +30,8 @@ static const struct entry table[NUMBERS] = {
 #undef CALL_AS
 };
 
-static const struct entry cloned = {"(cloned)", call_cloned}, mapped = {"(mapped)", call_mapped};
+static const struct entry cloned = {"(cloned)", call_cloned}, mapped = {"(mapped)", call_mapped},
+                          left = {"(left)", call_left};
 
 static const struct entry *entry_of(int64_t number)
 {
@@ -38,6 +39,8 @@ static const struct entry *entry_of(int64_t number)
         return &cloned;
     if (number == WIRE_CALL_MAPPED)
         return &mapped;
+    if (number == WIRE_CALL_LEFT)
+        return &left;
     return number >= 0 && number < NUMBERS && table[number].make ? &table[number] : NULL;
 }
 
@@ -102,7 +105,7 @@ static void tell(struct runner *runner, const struct entry *entry, pid_t thread,
 static void note(struct runner *runner, const struct entry *entry, pid_t thread, int64_t result)
 {
     struct machine *machine = runner->machine;
-    bool address = entry == &mapped;
+    bool address = entry == &mapped || entry == &left;
 
     machine->calls++;
     mix(machine, (uint64_t)runner->call.number << 32 | (uint32_t)thread);

@@ -4,9 +4,11 @@
 #include "machine/descriptor_links.h"
 
 #include "machine/file_kind.h"
+#include "machine/pipe.h"
 #include "machine/runner.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static void list(void *userdata, const struct task *task, void (*add)(void *userdata, int number),
@@ -74,4 +76,18 @@ static int tell_info(void *userdata, const struct task *task, int number, struct
 struct proc_ports descriptor_links_ports(struct machine *machine)
 {
     return (struct proc_ports){machine, list, tell_link, find_inode, tell_info};
+}
+
+struct description *descriptor_links_pipe(const struct runner *runner, const char *path)
+{
+    const struct task *task = runner->task;
+    int pid, number, length = 0;
+
+    if (sscanf(path, "/proc/self/fd/%d%n", &number, &length) != 1) {
+        if (sscanf(path, "/proc/%d/fd/%d%n", &pid, &number, &length) != 2)
+            return NULL;
+        task = task_find(runner->machine->tasks, pid);
+    }
+    struct description *description = task && path[length] == '\0' ? find(task, number) : NULL;
+    return pipe_is_end(description) ? description : NULL;
 }

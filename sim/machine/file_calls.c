@@ -1,6 +1,7 @@
 /*
  * File calls: what is opened, and read from and written to files.
  */
+#include "machine/descriptor_links.h"
 #include "machine/call_lists.h"
 #include "machine/file_arguments.h"
 #include "machine/file_kind.h"
@@ -53,7 +54,10 @@ static int64_t open_at(struct runner *runner, uint64_t folder, uint64_t address,
     struct description *description;
     int r = path_argument(runner, folder, address, &at, path);
 
-    if (r == 0)
+    const struct description *pipe = r == 0 ? descriptor_links_pipe(runner, path) : NULL;
+    if (pipe && !(flags & O_PATH))
+        r = pipe_open_again(pipe, flags, &description);
+    else if (r == 0)
         r = open_description(runner, at, path, flags, mode, &description);
     if (r == -EAGAIN && !(flags & O_NONBLOCK))
         return MACHINE_CALL_WAITS; /* a FIFO */

@@ -1,6 +1,7 @@
 /*
  * Path calls: what a path leads to, and how names and permissions change.
  */
+#include "machine/descriptor_links.h"
 #include "machine/call_lists.h"
 #include "machine/file_arguments.h"
 #include "machine/file_kind.h"
@@ -17,14 +18,14 @@
 
 static void stat_other(const struct description *description, struct stat *status)
 {
-    *status =
-        (struct stat){.st_dev = 13,
-                      .st_ino = description->number,
-                      .st_nlink = 1,
-                      .st_blksize = 4096,
-                      .st_mode = pipe_is_end(description)                         ? S_IFIFO | 0600
-                                 : strcmp(description->kind->name, "socket") == 0 ? S_IFSOCK | 0777
-                                                                                  : 0600};
+    *status = (struct stat){
+        .st_dev = 13,
+        .st_ino = pipe_is_end(description) ? pipe_number(description) : description->number,
+        .st_nlink = 1,
+        .st_blksize = 4096,
+        .st_mode = pipe_is_end(description)                         ? S_IFIFO | 0600
+                   : strcmp(description->kind->name, "socket") == 0 ? S_IFSOCK | 0777
+                                                                    : 0600};
 }
 
 /* Descriptors that are no files have a status, too. */
@@ -55,6 +56,11 @@ static int stat_at(struct runner *runner, uint64_t folder, uint64_t address, int
         return r;
     if (r == -ENOTDIR && flags & AT_EMPTY_PATH)
         return stat_number(runner, folder, status);
+    const struct description *pipe = r == 0 ? descriptor_links_pipe(runner, path) : NULL;
+    if (pipe && !(flags & AT_SYMLINK_NOFOLLOW)) {
+        stat_other(pipe, status);
+        return 0;
+    }
     if (r == 0)
         r = path_look_up(runner->task, at, path,
                          (flags & AT_SYMLINK_NOFOLLOW ? PATH_LAST_LINK : 0) |

@@ -17,6 +17,7 @@ struct pipe {
     size_t first, used; /* a ring */
     uint64_t version;
     struct inode *fifo;
+    uint64_t number;             /* of its inode: that of the first end */
     struct description *ends[2]; /* the last that were opened, to tell of what comes; not held */
     char bytes[PIPE_BYTES];
 };
@@ -141,6 +142,8 @@ static struct description *add_end(struct pipe *pipe, int flags)
 
     if (!end)
         return NULL;
+    if (pipe->number == 0)
+        pipe->number = end->number;
     pipe->readers += reads(end);
     pipe->writers += writes(end);
     pipe->ends[writes(end)] = end;
@@ -178,6 +181,17 @@ int pipe_open_fifo(struct inode *fifo, int flags, struct description **end)
     }
     *end = add_end(pipe, flags);
     return *end ? 0 : -ENOMEM;
+}
+
+int pipe_open_again(const struct description *of, int flags, struct description **end)
+{
+    *end = add_end(of->object, flags);
+    return *end ? 0 : -ENOMEM;
+}
+
+uint64_t pipe_number(const struct description *end)
+{
+    return ((const struct pipe *)end->object)->number;
 }
 
 bool pipe_is_end(const struct description *description)

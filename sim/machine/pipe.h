@@ -20,6 +20,10 @@ int pipe_new(int flags, struct description *ends[2]);
  * -ENXIO: there is none, and it does not wait. */
 int pipe_open_fifo(struct inode *fifo, int flags, struct description **end);
 
+/* One end more of the pipe, by its link in /proc: either end may be opened by either. */
+int pipe_open_again(const struct description *of, int flags, struct description **end);
+uint64_t pipe_number(const struct description *end); /* both ends have the same */
+
 bool pipe_is_end(const struct description *description);
 /* How many bytes can be read. */
 size_t pipe_available(const struct description *description);

@@ -23,6 +23,9 @@
 #define WIRE_CALL_MAPPED                                                                           \
     100001 /* memory for a copy of a file: address, length, descriptor, offset */
 
+#define WIRE_CALL_LEFT                                                                             \
+    100002 /* main() has come to its end, and so many bytes of the heap were not released */
+
 enum wire_action {
     WIRE_RETURN, /* the call returns `result` */
     WIRE_CLONE,  /* make a thread or process that has the slot `other`; its PID is `result` */

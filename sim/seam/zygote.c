@@ -9,6 +9,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -47,7 +48,11 @@ static int begin(void)
         program_invocation_name = argv[0];
         program_invocation_short_name = slash ? (char *)slash + 1 : argv[0];
     }
-    return real_main(argc, argv, environ);
+    size_t before = mallinfo2().uordblks;
+    int r = real_main(argc, argv, environ);
+    size_t after = mallinfo2().uordblks;
+    turn_ask(WIRE_CALL_LEFT, (uint64_t[6]){after > before ? after - before : 0});
+    return r;
 }
 
 /* Those that have ended are nobody's to wait for. */

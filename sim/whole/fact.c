@@ -5,6 +5,8 @@
 #include "whole/fact.h"
 
 #include "machine/runner.h"
+#include "machine/small_kinds.h"
+#include "machine/unix_socket.h"
 
 #include <ctype.h>
 #include <fcntl.h>
@@ -33,6 +35,33 @@ void fact_name_of_bus(const char *fact, char *name, size_t size)
 size_t fact_descriptors(const struct whole *whole)
 {
     return whole->proctord ? descriptors_count(program_of(whole->proctord)->descriptors) : 0;
+}
+
+/* Its own helpers come and go: their numbers, and the sockets that lead to them. */
+static bool is_of_helper(const struct whole *whole, const struct description *description)
+{
+    const struct task *task = pid_fd_task(description);
+    const struct unix_socket *socket = unix_socket_of(description);
+
+    if (task)
+        return task->program == whole->machine->program;
+    return socket && socket->peer && socket->peer->description;
+}
+
+size_t fact_descriptors_at_rest(const struct whole *whole)
+{
+    const struct descriptors *table =
+        whole->proctord ? program_of(whole->proctord)->descriptors : NULL;
+    size_t n = 0;
+
+    for (size_t i = 0; table && i < table->room; i++) {
+        const struct description *description = table->list[i].description;
+        bool counts = description && !is_of_helper(whole, description);
+        n += counts;
+        if (counts && whole->told)
+            fprintf(whole->told, "-- descriptor %zu: %s\n", i, description->kind->name);
+    }
+    return n;
 }
 
 /* ---- of a child ------------------------------------------------------------------------------ */

@@ -13,3 +13,5 @@ bool fact_holds(struct whole *whole, const char *child, const struct story_claim
 void fact_name_of_bus(const char *fact, char *name, size_t size);
 /* That proctord has open; 0: it is not there. */
 size_t fact_descriptors(const struct whole *whole);
+/* Without those that lead to its own helpers. */
+size_t fact_descriptors_at_rest(const struct whole *whole);

@@ -194,6 +194,48 @@ static void expect(struct whole *whole, const struct moment *moment)
     }
 }
 
+static uint64_t count_ended(const struct whole *whole)
+{
+    uint64_t n = 0;
+
+    for (const struct habit *habit = whole->habits.list; habit; habit = habit->next)
+        n += habit->is_over;
+    return n;
+}
+
+static void remember(struct whole *whole)
+{
+    whole->descriptors = fact_descriptors(whole);
+    whole->at_rest = fact_descriptors_at_rest(whole);
+    whole->launches = whole->habits.launches;
+    whole->ended = count_ended(whole);
+    whole->had_bus = bus_plug_has_proctord(whole->bus);
+}
+
+/* Each of them may have a pipe that waits for its next start, and journald's socket behind it. */
+static size_t count_idle(const struct whole *whole)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < whole->story->n_actors; i++)
+        n += whole->story->actors[i].is_child && !main_of(whole, &whole->story->actors[i]);
+    return n;
+}
+
+/* Only where nothing else has happened meanwhile. */
+static void check_rest(struct whole *whole)
+{
+    size_t now = fact_descriptors_at_rest(whole);
+
+    if (whole->launches != whole->habits.launches || whole->ended != count_ended(whole) ||
+        whole->story->faults.call_error > 0 || !whole->has_come_up || !whole->had_bus ||
+        !bus_plug_has_proctord(whole->bus))
+        return;
+    if (whole->at_rest > now + 2 * count_idle(whole))
+        machine_fail(whole->machine, "proctord had %zu descriptors, and has %zu after an upgrade",
+                     whole->at_rest, now);
+}
+
 /* To and fro. */
 static void change_manifest(struct whole *whole)
 {
@@ -231,7 +273,10 @@ static void happen_in_scenario(struct whole *whole, const struct moment *moment)
         let_stranger_take(whole, moment);
         break;
     case MOMENT_REMEMBER:
-        whole->descriptors = fact_descriptors(whole);
+        remember(whole);
+        break;
+    case MOMENT_REST:
+        check_rest(whole);
         break;
     default:
         break;

@@ -35,6 +35,7 @@ const char *const moment_words[MOMENTS] = {
     [MOMENT_HANG] = "hang",
     [MOMENT_STRANGER] = "stranger",
     [MOMENT_REMEMBER] = "remember",
+    [MOMENT_REST] = "rest",
 };
 
 static uint32_t draw(struct schedule *schedule, uint32_t n)
@@ -60,6 +61,17 @@ static int64_t draw_jump(struct schedule *schedule)
 }
 
 /* Up to five things that happen, and then time to come to rest. */
+/* What the program after an upgrade has is what it was given and what it needs: what the one before
+ * had besides was a leak. */
+static void draw_rest(struct story *story, uint64_t *at)
+{
+    static const enum moment_kind kinds[] = {MOMENT_REMEMBER, MOMENT_REEXECUTE, MOMENT_REST};
+
+    for (size_t i = 0; i < 3; i++)
+        story->moments[story->n_moments++] =
+            (struct moment){.at_nsec = *at += 2 * SEC, .kind = kinds[i]};
+}
+
 static void draw_moments(struct schedule *schedule, struct story *story)
 {
     uint32_t n = draw(schedule, 6);
@@ -80,7 +92,10 @@ static void draw_moments(struct schedule *schedule, struct story *story)
     story->faults_until_nsec = at;
     at += SEC + draw_time(schedule);
     story->moments[story->n_moments++] = (struct moment){.at_nsec = at, .kind = MOMENT_COMPARE};
-    story->moments[story->n_moments++] = (struct moment){.at_nsec = at + SEC, .kind = MOMENT_END};
+    at += SEC;
+    if (draw(schedule, 3) == 1)
+        draw_rest(story, &at);
+    story->moments[story->n_moments++] = (struct moment){.at_nsec = at, .kind = MOMENT_END};
     story->end_nsec = story->moments[story->n_moments - 1].at_nsec + 300 * SEC;
 }
 

@@ -40,6 +40,7 @@ enum moment_kind {
     MOMENT_STRANGER, /* a foreign process gets the number of a child's first one, and its
                         group */
     MOMENT_REMEMBER, /* the descriptors that proctord has */
+    MOMENT_REST,     /* an upgrade later it has as many, if nothing else has happened */
     MOMENTS
 };
 

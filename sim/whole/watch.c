@@ -51,7 +51,8 @@ static void look_at_kill(struct watch *watch, const struct habit *habit)
     uint64_t tolerance = habit->is_main || watch->machine->cgroup_files ? TOLERANCE : LATE;
 
     watch->kills++;
-    if (watch->hurried || !habit->actor->is_child || (!habit->is_main && habit->actor->kills_left))
+    if (watch->hurried || watch->disk_failed || !habit->actor->is_child ||
+        (!habit->is_main && habit->actor->kills_left))
         return;
     if (habit->asked_nsec == 0)
         machine_fail(watch->machine, "PID %d of %s gets SIGKILL without a stop signal before",

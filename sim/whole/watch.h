@@ -13,7 +13,8 @@ struct watch {
     struct machine *machine;
     const struct habits *habits;
     uint64_t starts, signals, kills; /* how often it was looked at */
-    bool hurried; /* a second signal has told proctord to hurry: SIGKILL comes when it likes */
+    bool disk_failed; /* a proctord that finds no journal ends what it finds at once */
+    bool hurried;     /* a second signal has told proctord to hurry: SIGKILL comes when it likes */
 };
 
 /* Before the task begins as the actor. Each fails the machine where something is wrong. */

@@ -24,6 +24,7 @@
 #define SEC           (1000 * MSEC)
 #define AGAIN_NSEC    (100 * MSEC)
 #define EXIT_MELTDOWN 10
+#define HEAP_MAX      8192             /* of the C library and libsystemd, mostly 3,600 */
 #define START_NSEC    (100 * MSEC)     /* one that lacks something in this time may give up */
 #define CALLS_MAX     UINT64_C(400000) /* then proctord spins */
 
@@ -240,9 +241,24 @@ static int before(void *userdata, struct runner *runner, const char *name)
         return 0; /* only that needs something */
     if (!schedule_strikes(whole->schedule, story->faults.call_error))
         return 0;
-    whole->promises.disk_failed |= strncmp(name, "pwrite", 6) == 0 || strcmp(name, "write") == 0 ||
-                                   strcmp(name, "fallocate") == 0 || strcmp(name, "openat") == 0;
+    if (strncmp(name, "pwrite", 6) == 0 || strcmp(name, "fallocate") == 0 ||
+        strcmp(name, "openat") == 0)
+        whole->promises.disk_failed = whole->watch.disk_failed = true;
     return error_of(name, schedule_choose(whole->schedule, 3));
+}
+
+/* proctord releases what it has when it ends in order: what is left after main() was forgotten. */
+static void after(void *userdata, const struct runner *runner, const char *name, int64_t result)
+{
+    struct whole *whole = userdata;
+
+    if (strcmp(name, "(left)") != 0 || runner->task != whole->proctord)
+        return;
+    if (whole->told)
+        fprintf(whole->told, "-- %lld bytes of its heap are left\n", (long long)result);
+    if (result > HEAP_MAX && whole->story->faults.call_error == 0)
+        machine_fail(whole->machine, "%lld bytes of the heap of proctord are left at its end",
+                     (long long)result);
 }
 
 static const struct player *actor_of(const struct whole *whole, const char *path)
@@ -350,6 +366,7 @@ static struct machine *make_machine(struct whole *whole, const struct whole_sett
         .told = settings->told,
         .hooks = {.userdata = whole,
                   .before = before,
+                  .after = after,
                   .delay = delay,
                   .executed = executed,
                   .ended = ended,

@@ -38,7 +38,10 @@ struct whole {
     unsigned executions;      /* of proctord by itself: upgrades */
     unsigned asked, answered; /* commands of the story */
     const char *hanging;      /* a folder that does not answer; NULL: none */
-    size_t descriptors;       /* that were remembered */
+    size_t descriptors;       /* that were remembered, */
+    size_t at_rest;           /* those of them that lead to no helper, */
+    uint64_t launches, ended; /* and how many programs had begun and ended by then */
+    bool had_bus;
     FILE *told;
 };
 
