@@ -264,6 +264,8 @@ static void convert_stop(struct unit *unit)
     if (unit->send_sigkill && !systemd_settings_truth(unit->send_sigkill, true))
         draft_set(unit->draft, "stop.timeout_action", "report",
                   "a restart or a shutdown of the tree still kills");
+    for (size_t i = 0; i < unit->start_post.count; i++)
+        systemd_exec_list(unit, "after_start", unit->start_post.items[i]);
     for (size_t i = 0; i < unit->stop_post.count; i++)
         systemd_exec_list(unit, "after_stop", unit->stop_post.items[i]);
     convert_reload(unit);

@@ -92,7 +92,7 @@ static const struct row rows[] = {
     LOST("Service", "BusName", "readiness by a name on the bus is not known: it is ready at once"),
     LISTED("Service", "ExecStart", start),
     LISTED("Service", "ExecStartPre", start_pre),
-    LOST("Service", "ExecStartPost", "no command is run after a start"),
+    LISTED("Service", "ExecStartPost", start_post),
     LISTED("Service", "ExecStopPost", stop_post),
     LOST("Service", "ExecCondition", CONDITION),
     LISTED("Service", "ExecStop", stop),

@@ -41,10 +41,10 @@ struct unit {
         *io_weight, *instance_default, *remain, *pid_file, *accept, *service, *mode, *fd_name,
         *reload_signal, *protect_system, *protect_home, *private_tmp, *private_devices,
         *private_network, *directory_mode, *persistent, *random_delay;
-    struct setting_list after, before, requires, conflicts, start, start_pre, stop, stop_post,
-        reload, success, prevent, groups, capabilities, ambient, environment, files, limits,
-        affinity, calls, read_write, read_only, inaccessible, runtime, streams, datagrams, elapses,
-        calendars, sockets;
+    struct setting_list after, before, requires, conflicts, start, start_pre, start_post, stop,
+        stop_post, reload, success, prevent, groups, capabilities, ambient, environment, files,
+        limits, affinity, calls, read_write, read_only, inaccessible, runtime, streams, datagrams,
+        elapses, calendars, sockets;
 };
 
 /* Sorts the settings of the unit into it, and notes what is lost. kind: "Service", "Socket" or

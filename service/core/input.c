@@ -437,7 +437,7 @@ static void replay_discard_supervisor(struct core *core, const struct core_input
 
 static void replay_checked(struct core *core, const struct core_input *input)
 {
-    if (input->number >= COMMANDS_NUMBER && input->number - COMMANDS_NUMBER <= COMMANDS_AFTER_STOP)
+    if (input->number >= COMMANDS_NUMBER && input->number - COMMANDS_NUMBER <= COMMANDS_AFTER_START)
         core_commands_ended(core, input->id, (enum child_commands)(input->number - COMMANDS_NUMBER),
                             input->passed, input->text);
     else

@@ -528,11 +528,13 @@ static void look_for(struct host *host, struct child *child, bool strangers,
     if (r < 0)
         return;
     recovery->adopted++;
+    process->after_started = child_status(child) == CHILD_READY; /* by an earlier proctord */
     /* Its start had not been reported: a cancel was waiting for it. */
     if (!child->attempt.confirmed && child->attempt.cancel_delivered)
         process->doubt_cancel = true;
     if (!child->attempt.confirmed)
         core_spawned(host->core, id, (uint32_t)process->main_pid);
+    process_begin_after_start(process);
 }
 
 /* Of those that look_for() has not found. */

@@ -21,6 +21,8 @@ static const struct command_list *list_of(const struct process *process, enum ch
         return &spec->reload;
     case COMMANDS_STOP:
         return &spec->stop;
+    case COMMANDS_AFTER_START:
+        return &spec->after_start;
     case COMMANDS_AFTER_STOP:
         return &spec->after_stop;
     }
@@ -31,7 +33,8 @@ static enum errand_kind errand_of(enum child_commands kind)
 {
     static const enum errand_kind kinds[] = {[COMMANDS_RELOAD] = ERRAND_RELOAD,
                                              [COMMANDS_STOP] = ERRAND_STOP,
-                                             [COMMANDS_AFTER_STOP] = ERRAND_AFTER_STOP};
+                                             [COMMANDS_AFTER_STOP] = ERRAND_AFTER_STOP,
+                                             [COMMANDS_AFTER_START] = ERRAND_AFTER_START};
     return kinds[kind];
 }
 

@@ -50,7 +50,8 @@ static const char **arguments_of(const struct errand *errand)
     const struct command_list *const lists[] = {[ERRAND_BEFORE] = &spec->before,
                                                 [ERRAND_RELOAD] = &spec->reload,
                                                 [ERRAND_STOP] = &spec->stop,
-                                                [ERRAND_AFTER_STOP] = &spec->after_stop};
+                                                [ERRAND_AFTER_STOP] = &spec->after_stop,
+                                                [ERRAND_AFTER_START] = &spec->after_start};
     const struct command_list *list = lists[errand->order.kind];
     uint32_t index = errand->order.index;
 
@@ -353,7 +354,8 @@ static void describe_program(const struct errand *errand, struct environment_pro
     const struct process *process = errand->order.process;
     const struct main_end *main = &process->child->attempt.main;
 
-    if (errand->order.kind == ERRAND_RELOAD || errand->order.kind == ERRAND_STOP)
+    if (errand->order.kind == ERRAND_RELOAD || errand->order.kind == ERRAND_STOP ||
+        errand->order.kind == ERRAND_AFTER_START)
         program->main_pid = process->state == PROCESS_RUNNING ? process->main_pid : 0;
     if (errand->order.kind != ERRAND_AFTER_STOP)
         return;

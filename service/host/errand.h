@@ -20,7 +20,14 @@ struct host;
 struct process;
 
 /* What is run: the arguments are looked up in the child's declaration when the time has come. */
-enum errand_kind { ERRAND_CHECK, ERRAND_BEFORE, ERRAND_RELOAD, ERRAND_STOP, ERRAND_AFTER_STOP };
+enum errand_kind {
+    ERRAND_CHECK,
+    ERRAND_BEFORE,
+    ERRAND_RELOAD,
+    ERRAND_STOP,
+    ERRAND_AFTER_STOP,
+    ERRAND_AFTER_START
+};
 
 struct errand_end {
     bool passed;

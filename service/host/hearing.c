@@ -138,6 +138,8 @@ static bool message_came(void *userdata, const struct owner *owner, uint64_t now
         beat_reduce(process, now_usec, &checked);
     if (checked.flags)
         core_notify(host->core, owner->id, &checked);
+    if (checked.flags && process)
+        process_begin_after_start(process);
     return true;
 }
 

@@ -307,6 +307,7 @@ int host_new(sd_event *event, const struct host_settings *settings, struct host 
     fresh->results_tail = &fresh->results;
     fresh->check_gone = process_check_gone;
     fresh->before_over = process_before_over;
+    fresh->check_over = process_begin_after_start;
     fresh->aside_over = process_commands_over;
     fresh->result_ended = process_result_ended;
     fresh->by_pid_size = 256;

@@ -48,12 +48,14 @@ void probe_free(struct process *process)
 
 static void answer(const struct probe *probe, bool passed, const char *why)
 {
-    const struct host *host = probe->process->host;
+    struct process *process = probe->process;
+    const struct host *host = process->host;
     struct attempt_id id = probe->id;
     uint32_t number = probe->number;
 
-    probe_free(probe->process);
+    probe_free(process);
     core_checked(host->core, id, number, passed, why);
+    host->check_over(process);
 }
 
 static void answer_failed(const struct probe *probe, const char *what, int error)

@@ -323,13 +323,32 @@ static void drain(struct process *process)
     tell_if_known(process);
 }
 
+/* Commands that are for a running program go with it. */
+static void forget_those_of_running(struct process *process)
+{
+    process->reload_waits = false;
+    if (aside_runs(process, COMMANDS_RELOAD) || aside_runs(process, COMMANDS_AFTER_START))
+        aside_forget(process);
+}
+
+void process_begin_after_start(struct process *process)
+{
+    const struct child *child = process->child;
+
+    if (process->state != PROCESS_RUNNING || process->after_started || process->aside.runs ||
+        child->attempt.number != process->id.attempt || child_status(child) != CHILD_READY)
+        return;
+    process->after_started = true;
+    if (aside_has(process, COMMANDS_AFTER_START))
+        aside_begin(process, COMMANDS_AFTER_START, child->config->declaration.start_timeout_usec);
+}
+
 /* The commands of a stop run to their end. */
 static void begin_draining(struct process *process)
 {
     process_set_state(process, PROCESS_UNTOLD);
     process->end_waits = aside_runs(process, COMMANDS_STOP);
-    if (aside_runs(process, COMMANDS_RELOAD))
-        aside_forget(process);
+    forget_those_of_running(process);
     if (!process->end_waits)
         drain(process);
 }
@@ -340,7 +359,9 @@ int process_run_reload(struct process *process)
 
     if (process->state != PROCESS_RUNNING || aside_runs(process, COMMANDS_STOP))
         return -ESRCH;
-    if (process->aside.runs)
+    if (aside_runs(process, COMMANDS_AFTER_START))
+        process->reload_waits = true;
+    else if (process->aside.runs)
         process->aside.again = true;
     else
         aside_begin(process, COMMANDS_RELOAD, timeout);
@@ -351,8 +372,7 @@ void process_ask_to_stop(struct process *process)
 {
     int signal = process->child->config->declaration.process.stop_signal;
 
-    if (aside_runs(process, COMMANDS_RELOAD))
-        aside_forget(process);
+    forget_those_of_running(process);
     if (process->aside.runs)
         return; /* the commands after its end, which have the time of a stop */
     if (process->state == PROCESS_RUNNING && aside_has(process, COMMANDS_STOP))
@@ -389,7 +409,13 @@ void process_aside_over(struct process *process, enum child_commands kind, bool 
     }
     if (!passed || kind == COMMANDS_RELOAD)
         core_commands_ended(core, process->id, kind, passed, process->aside.why);
-    if (kind == COMMANDS_STOP)
+    if (kind == COMMANDS_AFTER_START && process->reload_waits)
+        process_run_reload(process);
+    if (kind == COMMANDS_AFTER_START)
+        process->reload_waits = false;
+    else if (kind == COMMANDS_RELOAD)
+        process_begin_after_start(process); /* it has become ready meanwhile */
+    else if (kind == COMMANDS_STOP)
         stop_commands_over(process);
     else if (kind == COMMANDS_AFTER_STOP)
         after_stop_over(process);

@@ -110,6 +110,8 @@ struct process {
     struct before_commands before;
     struct aside aside;
     bool end_waits;      /* its main process has ended, while the commands of its stop run */
+    bool after_started;  /* the commands of after_start have been begun */
+    bool reload_waits;   /* for them */
     bool after_done;     /* the commands of after_stop have been run */
     unsigned unenforced; /* enum unenforced: what the kernel does not let us limit */
     struct listeners *listeners;
@@ -172,6 +174,7 @@ struct host {
     /* The files below process.c report it. */
     void (*check_gone)(struct process *process); /* the tree of an errand, at last */
     void (*before_over)(struct process *process, bool passed);
+    void (*check_over)(struct process *process); /* the core knows the answer */
     void (*aside_over)(struct process *process, enum child_commands kind, bool passed, bool again);
     void (*result_ended)(void *process); /* the end of its result has come */
     void (*result_came)(void *userdata, struct job *job);
@@ -214,6 +217,8 @@ void process_check_gone(struct process *process); /* the tree of an errand, at l
 void process_ask_to_stop(struct process *process);
 void process_aside_over(struct process *process, enum child_commands kind, bool passed, bool again);
 void process_begin_after_stop(struct process *process);
+/* It may have become ready: the commands of after_start are run then, once. */
+void process_begin_after_start(struct process *process);
 int process_run_reload(struct process *process);
 void process_forget_group(struct process *process);
 /* A child of ours is about to be reaped: its number names no process from now on. */

@@ -266,6 +266,7 @@ static void tell_started(struct process *process)
         process_ask_to_stop(process);
     INVARIANT(process->state == PROCESS_RUNNING); /* what was asked of it ends later */
     core_spawned(host->core, id, (uint32_t)process->main_pid);
+    process_begin_after_start(process);
 }
 
 /* Started, failed, or to be tried again because something of ours was
@@ -391,6 +392,7 @@ void host_start(void *userdata, struct child *child, struct attempt_id id)
     aside_forget(process);
     process->aside = (struct aside){};
     process->end_waits = process->after_done = false;
+    process->after_started = process->reload_waits = false;
     beat_forget(&process->beat);
     process->result_error = 0;
     process->aborted = false;

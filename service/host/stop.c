@@ -117,7 +117,7 @@ void host_abort(void *userdata, struct child *child, struct attempt_id id)
         return;
     }
     process = process_running(child, id);
-    if (process && process->aside.runs && process->aside.kind != COMMANDS_RELOAD)
+    if (process && (aside_runs(process, COMMANDS_STOP) || aside_runs(process, COMMANDS_AFTER_STOP)))
         aside_expire(process);
     if (process && process_is_starting(process))
         process_stop_starting(process, true);

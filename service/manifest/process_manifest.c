@@ -328,6 +328,7 @@ static int read_stdout(struct reader *reader, const struct node *node, void *tar
 READER(read_fd_store_max, reader_u32(reader, node, FD_STORE_MAX, &process->fd_store_max))
 READER(read_before, manifest_read_commands(reader, node, &process->before))
 READER(read_reload, manifest_read_commands(reader, node, &process->reload))
+READER(read_after_start, manifest_read_commands(reader, node, &process->after_start))
 READER(read_after_stop, manifest_read_commands(reader, node, &process->after_stop))
 READER(read_runtime,
        manifest_read_directories(reader, node, &process->directories[DIRECTORY_RUNTIME]))
@@ -372,6 +373,7 @@ const struct key process_keys[] = {
     {"sockets", read_sockets},
     {"before", read_before},
     {"reload", read_reload},
+    {"after_start", read_after_start},
     {"after_stop", read_after_stop},
     {"runtime_directory", read_runtime},
     {"runtime_directory_mode", read_runtime_mode},

@@ -101,6 +101,19 @@ static int look_at_readiness(struct reader *reader, const struct node *node,
 }
 
 /* Contradictions are errors with the place of the key. */
+/* It is ready by its end: nothing comes after its start but that. */
+static int look_at_after_start(struct reader *reader, const struct node *node,
+                               const struct child_declaration *declaration)
+{
+    const struct node *culprit;
+
+    if (!declaration_is_ready_by_exit(declaration) || declaration->process.after_start.count == 0 ||
+        !(culprit = enter(reader, node, "after_start")))
+        return 0;
+    return reader_refuse(reader, culprit,
+                         "a child with readiness: exit is ready by its end: expected after_stop");
+}
+
 int manifest_apply_role(struct reader *reader, const struct node *node,
                         struct child_declaration *declaration)
 {
@@ -111,6 +124,9 @@ int manifest_apply_role(struct reader *reader, const struct node *node,
     if (r < 0)
         return r;
     r = look_at_end(reader, node, declaration);
+    if (r < 0)
+        return r;
+    r = look_at_after_start(reader, node, declaration);
     if (r < 0)
         return r;
     if (declaration->role == ROLE_SIDECAR)

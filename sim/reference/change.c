@@ -137,7 +137,8 @@ static bool same_process(const struct child_declaration *x, const struct child_d
            a->ignore_sigpipe == b->ignore_sigpipe && a->fd_store_max == b->fd_store_max &&
            same_limits(a, b) && same_affinity(a, b) && same_sandbox(a->sandbox, b->sandbox) &&
            same_output(&a->output, &b->output) && same_sockets(a, b) &&
-           same_commands(&a->before, &b->before) && same_directories(a, b);
+           same_commands(&a->before, &b->before) &&
+           same_commands(&a->after_start, &b->after_start) && same_directories(a, b);
 }
 
 static bool same_limit(const struct child_declaration *a, const struct child_declaration *b)

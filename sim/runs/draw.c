@@ -221,6 +221,8 @@ static void draw_process(struct world *world, struct child_declaration *d)
     d->process.before = (struct command_list){.commands = commands, .count = draw_number(world, 3)};
     d->process.reload = (struct command_list){.commands = commands, .count = draw_number(world, 3)};
     d->process.stop = (struct command_list){.commands = commands, .count = draw_number(world, 3)};
+    d->process.after_start =
+        (struct command_list){.commands = commands, .count = draw_number(world, 3)};
     d->process.after_stop =
         (struct command_list){.commands = commands, .count = draw_number(world, 3)};
     d->description = draw_number(world, 2) ? "one of the swarm" : NULL;

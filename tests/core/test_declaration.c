@@ -92,6 +92,7 @@ static void fill(struct whole *w)
                                          .before = {w->commands, 2},
                                          .reload = {w->asides, 2},
                                          .stop = {w->asides, 1},
+                                         .after_start = {w->asides, 2},
                                          .after_stop = {w->asides, 2},
                                          .stop_signal = 15,
                                          .reload_signal = 1};
@@ -346,6 +347,7 @@ static void check_lists(struct child_declaration *wrote, struct child_declaratio
     compare_commands(&wrote->process.before, &read->process.before);
     compare_commands(&wrote->process.reload, &read->process.reload);
     compare_commands(&wrote->process.stop, &read->process.stop);
+    compare_commands(&wrote->process.after_start, &read->process.after_start);
     compare_commands(&wrote->process.after_stop, &read->process.after_stop);
     g_assert_cmpmem(wrote->process.sandbox->parts, SANDBOX_PARTS, read->process.sandbox->parts,
                     SANDBOX_PARTS);
@@ -441,6 +443,8 @@ static void each_element_of_a_list_comes_back(void)
     check(&w.d, "stop.commands");
     w.d.process.reload.count = 1;
     check(&w.d, "reload");
+    w.d.process.after_start.count = 1;
+    check(&w.d, "after_start");
     w.asides[1].may_fail = true;
     check(&w.d, "after_stop.may_fail");
     w.directories[1] = "web/other";

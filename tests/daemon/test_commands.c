@@ -46,6 +46,108 @@ static void reload(const char *result)
     g_assert_cmpstr(dict_text(outcome, "Reload"), ==, result);
 }
 
+/* ---- after a start --------------------------------------------------------------------------- */
+
+static void a_start_is_followed_by_them_when_it_is_ready(void)
+{
+    fixture_add_manifest(
+        &f, "name: web\nexec: [/bin/sh, -c, 'echo $$ > @/new; mv @/new @/pid; "
+            "while ! test -e @/go; do sleep 0.01; done; systemd-notify --ready; exec sleep 1000']\n"
+            "readiness: explicit\nenvironment: {PATH: /usr/bin:/bin}\n"
+            "after_start: [[/bin/sh, -c, 'echo first $PROCTOR_CHILD >> @/order'], "
+            "[/bin/sh, -c, 'test $PROCTOR_MAIN_PID = $(cat @/pid) && echo second >> @/order']]\n");
+    fixture_read_pid(&f, "pid");
+    g_assert_cmpuint(fixture_count_lines(&f, "order"), ==, 0);
+    let_go("go");
+
+    fixture_wait_lines(&f, "order", 2);
+    assert_contents("order", "first web\nsecond\n");
+    g_autoptr(GVariant) restart = fixture_verb_waiting(&f, "Restart", "web");
+    fixture_wait_lines(&f, "order", 4);
+    g_assert_cmpuint(fixture_events(&f, "child-command-failed", "web"), ==, 0);
+}
+
+static void a_failure_after_a_start_changes_nothing(void)
+{
+    fixture_add_manifest(
+        &f,
+        "name: web\nexec: [/bin/sleep, '1000']\nstart_timeout: 300ms\n"
+        "after_start: [{exec: [/bin/false], may_fail: true}, [/bin/sh, -c, 'exec sleep 1000']]\n");
+    fixture_wait_event(&f, "child-command-failed", "web", 1);
+
+    assert_failure("after_start", "after_start /bin/sh: the time for all commands has passed");
+    fixture_wait_text(&f, "web", "Status", "ready");
+    g_assert_cmpuint(fixture_number(&f, "web", "Attempt"), ==, 1);
+}
+
+static void a_check_that_passes_is_followed_by_them(void)
+{
+    fixture_add_manifest(&f,
+                         "name: web\nexec: [/bin/sleep, '1000']\nreadiness: check\n"
+                         "health_check: {exec: [/usr/bin/test, -e, @/healthy], interval: 50ms}\n"
+                         "after_start: [[/bin/sh, -c, 'echo x >> @/ran']]\n");
+    fixture_wait_text(&f, "web", "Status", "running");
+    g_assert_cmpuint(fixture_count_lines(&f, "ran"), ==, 0);
+    let_go("healthy");
+
+    fixture_wait_lines(&f, "ran", 1);
+}
+
+#define SLOW                                                                                       \
+    "name: web\nexec: [/bin/sleep, '1000']\n"                                                      \
+    "after_start: [[/bin/sh, -c, 'echo $$ > @/new; mv @/new @/pid; echo x >> @/ran; "              \
+    "while ! test -e @/free; do sleep 0.01; done']]\n"
+
+static void a_stop_kills_what_follows_a_start(void)
+{
+    fixture_add_manifest(&f, SLOW);
+    GPid pid = fixture_read_pid(&f, "pid");
+    g_autoptr(GVariant) pause = fixture_verb_waiting(&f, "Pause", "web");
+
+    fixture_wait_gone(&f, pid);
+    g_assert_cmpuint(fixture_events(&f, "child-leftovers", "web"), ==, 0);
+    fixture_wait_text(&f, "web", "StopState", "completed");
+}
+
+static void a_crash_kills_what_follows_a_start(void)
+{
+    fixture_add_manifest(&f, SLOW "kind: service\nbackoff: {initial: 1ms}\n");
+    fixture_wait_lines(&f, "ran", 1);
+    GPid pid = fixture_read_pid(&f, "pid");
+    g_assert_cmpint(kill((pid_t)fixture_number(&f, "web", "MainPID"), SIGKILL), ==, 0);
+
+    fixture_wait_gone(&f, pid);
+    fixture_wait_lines(&f, "ran", 2);
+    g_assert_cmpuint(fixture_events(&f, "child-leftovers", "web"), ==, 0);
+}
+
+static void a_reload_waits_for_what_follows_a_start(void)
+{
+    fixture_add_manifest(&f, SLOW "reload: [[/bin/sh, -c, 'echo reload >> @/ran']]\n");
+    fixture_wait_lines(&f, "ran", 1);
+    reload("pending");
+    g_assert_cmpuint(fixture_count_lines(&f, "ran"), ==, 1);
+    let_go("free");
+
+    fixture_wait_event(&f, "child-reload-completed", "web", 1);
+    assert_contents("ran", "x\nreload\n");
+}
+
+static void a_death_of_proctord_runs_nothing_again(void)
+{
+    fixture_add_manifest(&f, SLOW);
+    fixture_wait_lines(&f, "ran", 1);
+    GPid pid = fixture_read_pid(&f, "pid");
+    fixture_kill(&f);
+    fixture_again(&f, options);
+    fixture_wait_gone(&f, pid);
+    fixture_upgrade(&f);
+
+    fixture_wait_text(&f, "web", "Status", "ready");
+    g_assert_cmpuint(fixture_count_lines(&f, "ran"), ==, 1);
+    g_assert_cmpuint(fixture_number(&f, "web", "Attempt"), ==, 1);
+}
+
 /* ---- a reload -------------------------------------------------------------------------------- */
 
 static void a_reload_runs_them_in_order(void)
@@ -451,6 +553,13 @@ int main(int argc, char **argv)
     options = fixture_cgroups();
     g_test_init(&argc, &argv, NULL);
 
+    FIXTURE_TEST(&f, options, "/daemon/commands", a_start_is_followed_by_them_when_it_is_ready);
+    FIXTURE_TEST(&f, options, "/daemon/commands", a_failure_after_a_start_changes_nothing);
+    FIXTURE_TEST(&f, options, "/daemon/commands", a_check_that_passes_is_followed_by_them);
+    FIXTURE_TEST(&f, options, "/daemon/commands", a_stop_kills_what_follows_a_start);
+    FIXTURE_TEST(&f, options, "/daemon/commands", a_crash_kills_what_follows_a_start);
+    FIXTURE_TEST(&f, options, "/daemon/commands", a_reload_waits_for_what_follows_a_start);
+    FIXTURE_TEST(&f, options, "/daemon/commands", a_death_of_proctord_runs_nothing_again);
     FIXTURE_TEST(&f, options, "/daemon/commands", a_reload_runs_them_in_order);
     FIXTURE_TEST(&f, options, "/daemon/commands", a_reload_that_fails_is_reported);
     FIXTURE_TEST(&f, options, "/daemon/commands", a_reload_has_the_start_timeout);

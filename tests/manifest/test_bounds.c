@@ -158,6 +158,11 @@ static char *stop_commands(size_t n)
     return times("name: c\nstop: {commands: [", "[/bin/x%zu], ", n, "]}\n");
 }
 
+static char *after_start_commands(size_t n)
+{
+    return times("name: c\nafter_start: [", "[/bin/x%zu], ", n, "]\n");
+}
+
 static char *after_stop_commands(size_t n)
 {
     return times("name: c\nafter_stop: [", "[/bin/x%zu], ", n, "]\n");
@@ -266,6 +271,7 @@ static const struct {
     {"before-commands", 16, before_commands},
     {"reload-commands", 16, reload_commands},
     {"stop-commands", 16, stop_commands},
+    {"after-start-commands", 16, after_start_commands},
     {"after-stop-commands", 16, after_stop_commands},
     {"directories", DIRECTORIES_MAX, directories},
     {"environment", 256, environment},

@@ -125,6 +125,7 @@ static void copy_process(struct block *block, const struct process_spec *from,
     copy_commands(block, &from->before, &to->before);
     copy_commands(block, &from->reload, &to->reload);
     copy_commands(block, &from->stop, &to->stop);
+    copy_commands(block, &from->after_start, &to->after_start);
     copy_commands(block, &from->after_stop, &to->after_stop);
     for (size_t i = 0; i < DIRECTORY_KINDS; i++)
         to->directories[i].names = block_strings(block, from->directories[i].names,

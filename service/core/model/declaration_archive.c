@@ -385,6 +385,7 @@ FIELDS(compare_cache, later_keys_archive_directories(a, &d->process.directories[
 FIELDS(compare_before, commands_archive(a, &d->process.before))
 FIELDS(compare_reload, commands_archive(a, &d->process.reload))
 FIELDS(compare_stop_commands, commands_archive(a, &d->process.stop))
+FIELDS(compare_after_start, commands_archive(a, &d->process.after_start))
 FIELDS(compare_after_stop, commands_archive(a, &d->process.after_stop))
 
 static void compare_further_stops(struct archive *a, struct child_declaration *d)
@@ -454,6 +455,7 @@ static const struct {
     [KEY_STDOUT] = {"stdout", KEY_OF_PROCESS},
     [KEY_SOCKETS] = {"sockets", KEY_OF_PROCESS},
     [KEY_BEFORE] = {"before", KEY_OF_PROCESS},
+    [KEY_AFTER_START] = {"after_start", KEY_OF_PROCESS},
     [KEY_RELOAD] = {"reload", KEY_IN_PLACE},
     [KEY_AFTER_STOP] = {"after_stop", KEY_IN_PLACE},
     [KEY_RUNTIME_DIRECTORY] = {"runtime_directory", KEY_OF_PROCESS},
@@ -523,6 +525,7 @@ static const struct row {
     {compare_sigpipe, KEY_IGNORE_SIGPIPE, ROW_COMPARED},
     {compare_oom_score, KEY_OOM_SCORE_ADJ, ROW_COMPARED},
     {compare_before, KEY_BEFORE, ROW_COMPARED},
+    {compare_after_start, KEY_AFTER_START, ROW_COMPARED},
     {compare_reload, KEY_RELOAD, ROW_COMPARED},
     {compare_stop_commands, KEY_STOP, ROW_COMPARED},
     {compare_after_stop, KEY_AFTER_STOP, ROW_COMPARED},

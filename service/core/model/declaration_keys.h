@@ -64,6 +64,7 @@ enum declaration_key {
     KEY_STDOUT,
     KEY_SOCKETS,
     KEY_BEFORE,
+    KEY_AFTER_START,
     KEY_RELOAD,
     KEY_AFTER_STOP,
     KEY_RUNTIME_DIRECTORY,

@@ -35,7 +35,9 @@ static bool has_directories(const struct process_spec *spec)
 #define HAS_RESOURCES   (UINT64_C(1) << 26)
 #define HAS_COMMANDS    (UINT64_C(1) << 32)
 #define HAS_SANDBOX     (UINT64_C(1) << 33)
-#define KNOWN_KEYS      (HAS_RESOURCES | (HAS_RESOURCES - 1) | HAS_COMMANDS | HAS_SANDBOX)
+#define HAS_AFTER_START (UINT64_C(1) << 34)
+#define KNOWN_KEYS                                                                                 \
+    (HAS_RESOURCES | (HAS_RESOURCES - 1) | HAS_COMMANDS | HAS_SANDBOX | HAS_AFTER_START)
 
 /* The bits of the later keys, packed behind the one for `nice`. The order is
  * fixed for good: a bit that has been written once never gets another
@@ -49,7 +51,8 @@ static uint64_t later_keys_of(const struct process_spec *spec)
            (uint64_t)spec->fd_store_max << 16 | (spec->before.count > 0 ? HAS_BEFORE : 0) |
            (has_directories(spec) ? HAS_DIRECTORIES : 0) |
            (resource_is_given(spec) ? HAS_RESOURCES : 0) |
-           (commands_follow_a_start(spec) ? HAS_COMMANDS : 0) | (spec->sandbox ? HAS_SANDBOX : 0);
+           (commands_follow_a_start(spec) ? HAS_COMMANDS : 0) | (spec->sandbox ? HAS_SANDBOX : 0) |
+           (spec->after_start.count > 0 ? HAS_AFTER_START : 0);
 }
 
 void later_keys_archive(struct archive *a, struct process_spec *spec)
@@ -79,6 +82,8 @@ void later_keys_archive(struct archive *a, struct process_spec *spec)
     }
     if (!a->failed && bits & HAS_SANDBOX)
         sandbox_archive(a, &spec->sandbox);
+    if (!a->failed && bits & HAS_AFTER_START)
+        commands_archive(a, &spec->after_start);
     if (!a->reading || a->failed)
         return;
     spec->fd_store_max = (uint32_t)stored;

@@ -131,11 +131,12 @@ struct process_spec {
     struct process_output output; /* of stdout and stderr */
     const struct socket_spec *sockets;
     size_t n_sockets;
-    uint32_t fd_store_max;          /* descriptors that are kept for it; 0: none */
-    struct command_list before;     /* are run one after the other before its program, */
-    struct command_list reload;     /* for a reload, instead of its signal, */
-    struct command_list stop;       /* before the first signal of a stop, */
-    struct command_list after_stop; /* and when no process of an attempt is left */
+    uint32_t fd_store_max;           /* descriptors that are kept for it; 0: none */
+    struct command_list before;      /* are run one after the other before its program, */
+    struct command_list reload;      /* for a reload, instead of its signal, */
+    struct command_list stop;        /* before the first signal of a stop, */
+    struct command_list after_start; /* when it has become ready, */
+    struct command_list after_stop;  /* and when no process of an attempt is left */
     struct directory_list directories[DIRECTORY_KINDS];
     const struct health_spec *health; /* NULL: nobody asks */
     bool kill_group;   /* cancel goes to all processes of the child, not just the main one */

@@ -404,8 +404,10 @@ const char *report_kind_to_string(enum report_kind kind)
     return WORD_OF(report_kind_words, kind);
 }
 
-static const char *const child_commands_words[] = {
-    [COMMANDS_RELOAD] = "reload", [COMMANDS_STOP] = "stop", [COMMANDS_AFTER_STOP] = "after_stop"};
+static const char *const child_commands_words[] = {[COMMANDS_RELOAD] = "reload",
+                                                   [COMMANDS_STOP] = "stop",
+                                                   [COMMANDS_AFTER_STOP] = "after_stop",
+                                                   [COMMANDS_AFTER_START] = "after_start"};
 
 const char *child_commands_to_string(enum child_commands commands)
 {

@@ -213,7 +213,12 @@ enum resource_state {
 
 /* Commands that are run for a child that has been started, as the manifest names them. The numbers
  * stand in journals. */
-enum child_commands { COMMANDS_RELOAD = 0, COMMANDS_STOP = 1, COMMANDS_AFTER_STOP = 2 };
+enum child_commands {
+    COMMANDS_RELOAD = 0,
+    COMMANDS_STOP = 1,
+    COMMANDS_AFTER_STOP = 2,
+    COMMANDS_AFTER_START = 3
+};
 
 enum report_kind {
     REPORT_SPAWNED = 0,
