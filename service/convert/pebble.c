@@ -154,13 +154,9 @@ static void put_check(const struct yaml_file *file, const struct node *check, st
                                     *host && strcmp(host, "localhost") != 0 ? host : "127.0.0.1",
                                     yaml_text(file, yaml_find(tcp, "port"))),
                   NULL);
-    else if (http) {
-        const char *url = yaml_text(file, yaml_find(http, "url"));
-        const char *const command[] = {"/usr/bin/curl", "--fail",    "--silent",
-                                       "--output",      "/dev/null", url};
-        for (size_t i = 0; i < sizeof(command) / sizeof(command[0]); i++)
-            draft_append(draft, "health_check.exec", command[i]);
-    } else if (yaml_command(file, yaml_find(exec, "command"), &words) == 0)
+    else if (http)
+        draft_set(draft, "health_check.http", yaml_text(file, yaml_find(http, "url")), NULL);
+    else if (yaml_command(file, yaml_find(exec, "command"), &words) == 0)
         yaml_put_exec(file, draft, "health_check.exec", &words);
     carry(file, check, draft, "period", "health_check.interval");
     carry(file, check, draft, "timeout", "health_check.timeout");

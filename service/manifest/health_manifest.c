@@ -4,9 +4,13 @@
 #include "manifest/reader.h"
 #include "core/vocabulary/invariant.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <string.h>
 
 #define COMMAND_MAX 256
+#define URL_MAX     1024
+#define CURL        "/usr/bin/curl"
 
 struct parsed {
     struct child_declaration *declaration;
@@ -58,6 +62,60 @@ static int read_unix(struct reader *reader, const struct node *node, void *targe
     return read_address(reader, node, target, true, "a path, or @NAME for the abstract namespace");
 }
 
+static bool is_url(const char *url)
+{
+    const char *host = strncmp(url, "http://", 7) == 0    ? url + 7
+                       : strncmp(url, "https://", 8) == 0 ? url + 8
+                                                          : "";
+
+    if (*host == '\0' || strchr("/?#:", *host) || strlen(url) > URL_MAX)
+        return false;
+    for (const char *c = url; *c; c++)
+        if (!isgraph((unsigned char)*c))
+            return false;
+    return true;
+}
+
+/* Such a part of a URL would be shown with the manifest. */
+static bool has_password(const char *url)
+{
+    const char *host = strstr(url, "://") + 3;
+
+    return memchr(host, '@', strcspn(host, "/?#")) != NULL;
+}
+
+/* libcurl asks, in a process of its own, which has its own time and cannot hold up anybody: as
+ * `exec`. Neither the user's settings nor a proxy of the environment decide where it asks. */
+static int read_http(struct reader *reader, const struct node *node, void *target)
+{
+    static const char *const command[] = {CURL,       "--disable", "--silent",  "--show-error",
+                                          "--fail",   "--globoff", "--noproxy", "*",
+                                          "--output", "/dev/null", "--url"};
+    size_t n = sizeof(command) / sizeof(command[0]);
+    struct parsed *parsed = target;
+    const char *url, **arguments;
+    int r = reader_text(reader, node, &url);
+
+    if (r < 0)
+        return r;
+    if (!is_url(url))
+        return reader_refuse(reader, node,
+                             "expected a URL that begins with http:// or https://, got \"%.60s\"",
+                             url);
+    if (has_password(url))
+        return reader_refuse(reader, node,
+                             "a password does not belong into a manifest, which others can read");
+    arguments = arena_allocate(reader->arena, (n + 2) * sizeof(*arguments));
+    if (!arguments)
+        return -ENOMEM;
+    memcpy(arguments, command, sizeof(command));
+    arguments[n] = url;
+    arguments[n + 1] = NULL;
+    parsed->health->arguments = arguments;
+    parsed->ways++;
+    return 0;
+}
+
 static int read_positive(struct reader *reader, const struct node *node, uint64_t *usec)
 {
     int r = reader_duration(reader, node, usec);
@@ -99,6 +157,7 @@ int manifest_read_health(struct reader *reader, const struct node *node,
 {
     INVARIANT(declaration);
     static const struct key keys[] = {{"exec", read_command},
+                                      {"http", read_http},
                                       {"tcp", read_tcp},
                                       {"unix", read_unix},
                                       {"interval", read_interval},
@@ -116,7 +175,7 @@ int manifest_read_health(struct reader *reader, const struct node *node,
     if (r < 0)
         return r;
     if (parsed.ways != 1)
-        return reader_refuse(reader, node, "expected one of exec, tcp and unix");
+        return reader_refuse(reader, node, "expected one of exec, http, tcp and unix");
     declaration->process.health = parsed.health;
     return 0;
 }

@@ -3,6 +3,7 @@
  */
 #include "fixture.h"
 
+#include <stdio.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -149,6 +150,73 @@ static void a_connection_is_a_check(void)
     strcpy(local.sun_path, path);
     g_autofree char *where = g_strdup_printf("unix: %s", path);
     check_connections("local", where, listen_at(&local, sizeof(local)));
+}
+
+static gint http_status, http_asked;
+
+/* Answers each connection with the status of now, until it is told to end: 0. */
+static gpointer answer_http(gpointer userdata)
+{
+    int listener = GPOINTER_TO_INT(userdata), fd;
+    char request[1024];
+
+    while ((fd = accept(listener, NULL, NULL)) >= 0) {
+        int status = g_atomic_int_get(&http_status);
+        if (status == 0)
+            break;
+        ssize_t n = read(fd, request, sizeof(request));
+        g_assert_true(n > 0 && strncmp(request, "GET /healthz HTTP/", 18) == 0);
+        dprintf(fd, "HTTP/1.1 %d x\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi", status);
+        close(fd);
+        g_atomic_int_inc(&http_asked);
+    }
+    close(fd);
+    return NULL;
+}
+
+static void end_http(GThread *server, const struct sockaddr_in *address)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    g_atomic_int_set(&http_status, 0);
+    g_assert_cmpint(connect(fd, (const struct sockaddr *)address, sizeof(*address)), ==, 0);
+    g_thread_join(server);
+    close(fd);
+}
+
+/* A proxy of the child's environment is not asked. */
+static void a_url_is_a_check(void)
+{
+    struct sockaddr_in tcp = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(tcp);
+
+    if (access("/usr/bin/curl", X_OK) < 0) {
+        g_test_skip("needs curl");
+        return;
+    }
+    int listener = listen_at(&tcp, sizeof(tcp));
+    getsockname(listener, (struct sockaddr *)&tcp, &size);
+    g_atomic_int_set(&http_status, 200);
+    GThread *server = g_thread_new("http", answer_http, GINT_TO_POINTER(listener));
+    g_autofree char *yaml = g_strdup_printf(
+        "health_check: {http: \"http://127.0.0.1:%u/healthz\", interval: 10ms, timeout: 10s, "
+        "retries: 2}\nenvironment: {http_proxy: \"http://127.0.0.1:1\"}\n",
+        ntohs(tcp.sin_port));
+
+    fixture_add(&f, "web", yaml, "wait-term");
+    for (gint64 end = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
+         g_atomic_int_get(&http_asked) < 2; g_usleep(1000))
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+    g_assert_false(fixture_flag(&f, "web", "HeartbeatStale"));
+    g_atomic_int_set(&http_status, 503);
+    fixture_wait_flag(&f, "web", "HeartbeatStale");
+    g_autofree char *why = fixture_event_field(&f, "child-heartbeat-stale", "web", "why");
+    g_assert_cmpstr(why, ==, "exit code 22");
+    g_atomic_int_set(&http_status, 302);
+    fixture_wait_event(&f, "child-heartbeat-recovered", "web", 1);
+    end_http(server, &tcp);
+    close(listener);
+    fixture_wait_flag(&f, "web", "HeartbeatStale"); /* nothing listens any more */
 }
 
 /* ---- sidecars -------------------------------------------------------------------------------- */
@@ -371,6 +439,7 @@ int main(int argc, char **argv)
     FIXTURE_TEST(&f, NULL, "/daemon/health", no_answer_in_time_is_a_miss);
     FIXTURE_TEST(&f, NULL, "/daemon/health", a_command_that_can_not_be_run_is_a_miss);
     FIXTURE_TEST(&f, NULL, "/daemon/health", a_connection_is_a_check);
+    FIXTURE_TEST(&f, NULL, "/daemon/health", a_url_is_a_check);
     FIXTURE_TEST(&f, NULL, "/daemon/sidecars",
                  a_sidecar_starts_after_and_is_restarted_with_its_primary);
     FIXTURE_TEST(&f, NULL, "/daemon/sidecars",

@@ -140,6 +140,7 @@ static const struct field child[] = {
             {"on_stale", WORD, WORDS("report", "restart"), NULL}, {"required", WORD, FLAG, NULL})},
     {"health_check", MAPPING, NULL,
      FIELDS({"tcp", WORD, ADDRESS, NULL}, {"exec", LIST, PROGRAM, NULL},
+            {"http", WORD, WORDS("http://x/", "https://a@b", "ftp://x"), NULL},
             {"unix", WORD, ADDRESS, NULL}, {"interval", WORD, TIME, NULL},
             {"timeout", WORD, TIME, NULL}, {"retries", WORD, NUMBER, NULL},
             {"on_failure", WORD, WORDS("report", "restart"), NULL})},
