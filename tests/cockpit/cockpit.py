@@ -11,7 +11,7 @@ import tempfile
 import time
 
 from browser import Browser, find
-from world import World, missing, wait_for
+from world import World, adopt_orphans, end_orphans, missing, wait_for
 
 HOSTILE = "<img src=x onerror=hacked=1>"
 SMALL = """children:
@@ -242,6 +242,7 @@ def main():
     arguments, pictures = sys.argv[1:4], sys.argv[4] if len(sys.argv) > 4 else None
     folder = tempfile.mkdtemp()
     browser = world = None
+    adopt_orphans()
     try:
         browser = Browser(f"{folder}/profile")
         world = World(f"{folder}/small", *arguments, SMALL.replace("FOLDER", f"{folder}/small").replace("HOSTILE", HOSTILE))
@@ -264,6 +265,7 @@ def main():
             world.close()
         if browser:
             browser.close()
+        end_orphans()
         if failed:
             subprocess.run(["tail", "-n", "5", f"{folder}/small/cockpit.log", f"{folder}/small/proctord.log"], check=False, stdout=sys.stderr)
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,5 @@
 """A bus that is taken for the system's, a proctord on it, and a cockpit-ws with a session of its own."""
+import ctypes
 import os
 import select
 import shutil
@@ -27,6 +28,26 @@ def wait_for(what, seconds=30):
             return False
         select.select([], [], [], 0.05)
     return True
+
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def adopt_orphans():
+    """What a bridge of Cockpit starts (an ssh-agent, a bus of the session) outlives it, and comes to this process."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_orphans():
+    """Ends all that is left below this process, however deep, within ten seconds."""
+    def is_alone():
+        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+            children = [int(pid) for pid in file.read().split()]
+        for pid in children:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        return not children
+    wait_for(is_alone, 10)
 
 
 class World:
