@@ -189,6 +189,20 @@ static void look_at_files(const struct here *here, const struct process_spec *pr
     look_at_sockets(here, process);
 }
 
+/* ---- sandboxes -------------------------------------------------------------------------------
+ */
+
+/* What carries a sandbox out: bubblewrap on this machine, libseccomp in this build. */
+static void look_at_sandbox(const struct here *here, const struct sandbox_spec *sandbox)
+{
+    if (sandbox_has_namespaces(sandbox))
+        look_for_program(here, "sandbox", PROCTOR_BWRAP);
+#ifndef HAVE_SECCOMP
+    if (sandbox && sandbox->parts[SANDBOX_SYSCALLS] == SYSCALLS_SERVICE)
+        warn(here, "sandbox.syscalls: this build of proctor has no libseccomp, which it needs");
+#endif
+}
+
 void here_look(const struct here *here, const struct child_declaration *declaration)
 {
     const struct process_spec *process = &declaration->process;
@@ -196,6 +210,7 @@ void here_look(const struct here *here, const struct child_declaration *declarat
     assert(here && declaration);
     look_at_arguments(here, "exec", process->arguments);
     look_at_commands(here, "before", &process->before);
+    look_at_commands(here, "after_start", &process->after_start);
     look_at_commands(here, "reload", &process->reload);
     look_at_commands(here, "stop", &process->stop);
     look_at_commands(here, "after_stop", &process->after_stop);
@@ -208,4 +223,5 @@ void here_look(const struct here *here, const struct child_declaration *declarat
     for (const char **name = process->supplementary_groups; name && *name; name++)
         look_for_group(here, "supplementary_groups", *name);
     look_at_files(here, process);
+    look_at_sandbox(here, process->sandbox);
 }

@@ -108,6 +108,7 @@ environment_file: $folder/missing
 stdout: {file: $folder/none/x.log}
 sockets: [{name: a, listen: $folder/none/x}]
 before: [[$folder, x], [$folder/here.yaml]]
+after_start: [[/usr/bin/nonesuch]]
 health_check: {exec: [/bin/sh, -c, "test \$HOME"], interval: 1s}
 X
 check "what is not here" "exec: the program /usr/bin/nonesuch is not on this machine
@@ -116,6 +117,7 @@ exec: %i stays as it is: nothing replaces it in a manifest
 exec: \${B} stays as it is: nothing replaces it, as there is no shell
 before: $folder is not a program, but a directory
 before: $folder/here.yaml is not executable
+after_start: the program /usr/bin/nonesuch is not on this machine
 environment: \${B} stays as it is: nothing replaces it, as there is no shell
 environment: %I stays as it is: nothing replaces it in a manifest
 user: there is no user \"nonesuch\" on this machine
@@ -127,7 +129,7 @@ stdout: the directory $folder/none is not on this machine
 sockets: the directory $folder/none is not on this machine" \
     "$(told here.yaml | sed 's/^here.yaml:1:1: warning: web: //')"
 check "a warning is no mistake" 0 "$("$ctl" check here.yaml >/dev/null 2>&1; echo $?)"
-check "warnings as JSON" 15 "$("$ctl" --json=short check here.yaml | python3 -c '
+check "warnings as JSON" 16 "$("$ctl" --json=short check here.yaml | python3 -c '
 import json, sys
 print(len(json.load(sys.stdin)["warnings"]))')"
 cat >there.yaml <<X
@@ -141,4 +143,10 @@ stdout: {file: /var/log/web/x.log}
 environment_file: -/etc/none
 X
 check "what is made, or may be missing" "" "$(told there.yaml)"
+# Bubblewrap is asked for where a sandbox needs it, and only there.
+echo '{name: web, exec: [/bin/true], sandbox: {tmp: private}}' >boxed.yaml
+echo '{name: web, exec: [/bin/true], sandbox: none}' >open.yaml
+lacks=$([ -x "$BWRAP" ] || echo "boxed.yaml:1:1: warning: web: sandbox: the program $BWRAP is not on this machine")
+check "a sandbox needs bubblewrap" "$lacks" "$(told boxed.yaml)"
+check "and no sandbox needs none" "" "$(told open.yaml)"
 plan
