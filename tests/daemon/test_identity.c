@@ -519,12 +519,13 @@ static void a_reserved_code_point_blinds_nobody(void)
     g_assert_nonnull(state);
 }
 
-static void add_crowded(const char *name, const char *yaml)
+/* Of a user that no other is, nor one of these tests that runs beside this one. */
+static void add_crowded(const char *name, guint32 uid, const char *yaml)
 {
     g_autofree char *manifest =
         g_strdup_printf("name: %s\nexec: [/bin/sleep, \"1000\"]\nrestart: permanent\n"
-                        "user: \"12345\"\n%s", /* that no other is */
-                        name, yaml);
+                        "user: \"%u\"\n%s",
+                        name, uid, yaml);
     g_autoptr(GVariant) reply =
         fixture_manager(&f, "AddChild", g_variant_new("(ssa{sv})", manifest, "test", NULL), NULL);
 }
@@ -537,11 +538,12 @@ static void whoever_shares_its_user_uses_up_no_restarts(void)
         g_test_skip("needs root");
         return;
     }
-    add_crowded("one", "");
-    add_crowded("other", "");
+    guint32 uid = (guint32)g_random_int_range(1 << 20, G_MAXINT32);
+    add_crowded("one", uid, "");
+    add_crowded("other", uid, "");
     fixture_wait_text(&f, "one", "Status", "ready");
     fixture_wait_text(&f, "other", "Status", "ready");
-    add_crowded("web", "start_timeout: 100ms\nlimits: {nproc: 1}\n");
+    add_crowded("web", uid, "start_timeout: 100ms\nlimits: {nproc: 1}\n");
     fixture_wait_event(&f, "child-start-delayed", "web", 1);
     g_assert_cmpuint(fixture_number(&f, "web", "RestartsUsed"), ==, 0);
 
