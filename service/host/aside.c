@@ -12,6 +12,8 @@
 
 #include <stdio.h>
 
+#define RETRY_USEC 50000
+
 static const struct command_list *list_of(const struct process *process, enum child_commands kind)
 {
     const struct process_spec *spec = &process->child->config->declaration.process;
@@ -124,11 +126,38 @@ static void end(struct process *process)
         settle(process);
 }
 
+static int try_again(sd_event_source *source, uint64_t usec, void *userdata);
+
+/* What proctord lacks is none of the command's doing: it is tried until the time of all is over. */
+static bool try_later(struct process *process)
+{
+    struct aside *aside = &process->aside;
+
+    aside->timer = sd_event_source_disable_unref(aside->timer);
+    return sd_event_add_time_relative(process->host->event, &aside->timer, CLOCK_MONOTONIC,
+                                      RETRY_USEC, 0, try_again, process) >= 0;
+}
+
+static int try_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct process *process = userdata;
+
+    (void)source;
+    (void)usec;
+    if (process->checks_left > 0 && try_later(process))
+        return 0;
+    forget_command(&process->aside);
+    begin_command(process);
+    return 0;
+}
+
 static void command_ended(void *userdata, const struct errand_end *ended)
 {
     struct process *process = userdata;
 
     process->aside.errand = NULL;
+    if (ended->lacks && !process->aside.ends && command_of(process) && try_later(process))
+        return;
     if (!ended->passed)
         note_failure(process, ended->why);
     end(process);

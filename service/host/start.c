@@ -390,7 +390,8 @@ void host_start(void *userdata, struct child *child, struct attempt_id id)
     process->checks_left = 0;
     before_reset(process);
     aside_forget(process);
-    process->aside = (struct aside){};
+    /* A leaf that was killed kills what comes into it: no name of one is used again. */
+    process->aside = (struct aside){.serial = process->aside.serial};
     process->end_waits = process->after_done = false;
     process->after_started = process->reload_waits = false;
     beat_forget(&process->beat);

@@ -528,12 +528,18 @@ static void who_is_stopped_hangs_alone(void)
 
 static void one_that_is_killed_is_replaced(void)
 {
+    fixture_add_manifest(&f,
+                         "name: web\nexec: [/bin/sleep, '1000']\nreload: [[/bin/touch, @/done]]\n");
+    fixture_wait_text(&f, "web", "Status", "ready");
     GPid old = spawner();
-
+    kill(old, SIGSTOP); /* what it is asked for dies with it, and is asked for again */
+    g_autoptr(GVariant) pending =
+        fixture_call(&f, "/org/proctor1/child/web", "org.proctor1.Child", "Reload",
+                     g_variant_new("(sa{sv})", "test", NULL), NULL);
     kill(old, SIGKILL);
-    fixture_add(&f, "web", "", "wait-term");
-
+    fixture_wait_event(&f, "child-reload-completed", "web", 1);
     g_assert_cmpint(spawner(), !=, old);
+    g_assert_cmpuint(fixture_events(&f, "child-command-failed", "web"), ==, 0);
 }
 
 static void one_that_is_stopped_is_replaced(void)
