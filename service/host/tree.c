@@ -310,10 +310,14 @@ void tree_forget(struct tree *tree)
     tree->state = TREE_GONE;
 }
 
+/* What is left of its processes are zombies, which others take for processes, such as the next
+ * attempt for one that a file of its own names: they are reaped in the next turn. */
 static void end(struct tree *tree)
 {
     void (*emptied)(struct tree * tree) = tree->emptied;
 
+    tree->host->unreaped = true;
+    host_look_again_in(tree->host, 0);
     become(tree, TREE_GONE);
     tree_forget(tree);
     emptied(tree);
