@@ -19,6 +19,8 @@ export function note(entry) {
         report.complete = true;
 }
 
+let shown; // the view that is open, or was last
+
 export class ShutdownView {
     constructor(proctor) {
         this.proctor = proctor;
@@ -27,6 +29,7 @@ export class ShutdownView {
     open(view) {
         this.view = el("div");
         view.append(this.view);
+        shown = this;
         this.draw();
     }
 
@@ -62,7 +65,7 @@ export class ShutdownView {
                 for (const row of result.Report || [])
                     report.rows.set(row.ChildId, row);
                 report.complete = true;
-                this.draw();
+                shown.draw(); // the page may have opened another view when proctord ended
             }
         });
     }
