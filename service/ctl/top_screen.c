@@ -321,8 +321,8 @@ static void draw_sentence(const char *text)
 static void draw_keys(void)
 {
     static const char *const keys[] = {
-        "q quit  enter why  / search  s sort  p pause  u resume  r restart  x quarantine  "
-        "D remove  ? help",
+        ("q quit  enter why  / search  s sort  p pause  u resume  r restart  x quarantine  "
+         "D remove  ? help"),
         "? help  q quit  enter why  / search  s sort  p pause u resume r restart x D",
         "? help  q quit  enter why",
     };
