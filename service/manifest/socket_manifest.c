@@ -98,7 +98,7 @@ static int read_name(struct reader *reader, const struct node *node, void *targe
                              "expected 1 to 64 characters of A-Z a-z 0-9 _ . @ -, got \"%.60s\"",
                              parsed->socket->name);
     for (const struct socket_spec *other = parsed->sockets; other < parsed->socket; other++)
-        if (strcmp(other->name, parsed->socket->name) == 0)
+        if (other->name && strcmp(other->name, parsed->socket->name) == 0) /* NULL: a mistake */
             return reader_refuse(reader, node, "a socket is already called \"%s\"", other->name);
     return 0;
 }

@@ -117,7 +117,7 @@ static int read_group_name(struct reader *reader, const struct node *node, void 
                              "expected 1 to 64 characters of A-Z a-z 0-9 _ . @ : -, got \"%.60s\"",
                              parsed->group->name);
     for (const struct group_declaration *group = d->groups; group < parsed->group; group++)
-        if (strcmp(group->name, parsed->group->name) == 0)
+        if (group->name && strcmp(group->name, parsed->group->name) == 0) /* NULL: a mistake */
             return reader_refuse(reader, node, "a group is already called \"%s\"", group->name);
     return 0;
 }
