@@ -272,13 +272,7 @@ static void answer_mistakes(struct client *client, const struct mistakes *mistak
     if (answer_begin(client, &json) < 0)
         return;
     json_open(&json, '{');
-    json_key(&json, "error");
-    json_open(&json, '{');
-    json_key(&json, "name");
-    fputs("null", json.out);
-    json_key(&json, "message");
-    json_text(json.out, text);
-    json_close(&json, '}');
+    answer_error_member(&json, NULL, text);
     json_key(&json, "mistakes");
     json_open(&json, '[');
     for (size_t i = 0; (text = mistakes_text(mistakes, i)); i++) {
@@ -292,12 +286,14 @@ static void answer_mistakes(struct client *client, const struct mistakes *mistak
     answer_end(client, &json, 0);
 }
 
-void client_show_mistakes(struct client *client, const struct mistakes *mistakes)
+int client_show_mistakes(struct client *client, const struct mistakes *mistakes, int r)
 {
     const char *text;
     char rest[64];
 
     assert(client && mistakes);
+    if (mistakes->count == 0)
+        return r;
     for (size_t i = 0; (text = mistakes_text(mistakes, i)); i++) {
         text_write(stderr, text);
         fputc('\n', stderr);
@@ -308,6 +304,7 @@ void client_show_mistakes(struct client *client, const struct mistakes *mistakes
     }
     if (client->json != JSON_OFF)
         answer_mistakes(client, mistakes);
+    return CTL_ERROR;
 }
 
 /* The same code that proctord uses to read manifests, so both give the same
@@ -326,10 +323,7 @@ int command_check(struct client *client)
         r = client_fail(client, "check: %s", error.text[0] ? error.text : strerror(-r));
     else if (mistakes.count == 0)
         r = tell(client, set);
-    if (mistakes.count > 0) {
-        client_show_mistakes(client, &mistakes);
-        r = CTL_ERROR;
-    }
+    r = client_show_mistakes(client, &mistakes, r);
     mistakes_free(&mistakes);
     manifest_set_free(set);
     return r;

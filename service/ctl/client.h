@@ -86,8 +86,9 @@ void client_hint(char *text);
 
 struct mistakes;
 
-/* "file:line:column: message", one a line, as compilers have it: without our name before it. */
-void client_show_mistakes(struct client *client, const struct mistakes *mistakes);
+/* "file:line:column: message", one a line, as compilers have it: without our name before it.
+ * Returns CTL_ERROR, or r where there is no mistake. */
+int client_show_mistakes(struct client *client, const struct mistakes *mistakes, int r);
 
 /* The filters that were given, as the a{sv} that queries end in. child: instead of the arguments.
  */

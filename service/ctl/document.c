@@ -77,6 +77,20 @@ void answer_pair(struct client *client, const char *key, const char *text)
     answer_end(client, &json, 0);
 }
 
+void answer_error_member(struct json *json, const char *name, const char *message)
+{
+    json_key(json, "error");
+    json_open(json, '{');
+    json_key(json, "name");
+    if (name)
+        json_text(json->out, name);
+    else
+        fputs("null", json->out);
+    json_key(json, "message");
+    json_text(json->out, message);
+    json_close(json, '}');
+}
+
 /* Where nothing comes but the error, it is the document. */
 void answer_error(struct client *client, const char *name, const char *message)
 {
@@ -87,16 +101,7 @@ void answer_error(struct client *client, const char *name, const char *message)
     if (answer_begin(client, &json) < 0)
         return;
     json_open(&json, '{');
-    json_key(&json, "error");
-    json_open(&json, '{');
-    json_key(&json, "name");
-    if (name)
-        json_text(json.out, name);
-    else
-        fputs("null", json.out);
-    json_key(&json, "message");
-    json_text(json.out, message);
-    json_close(&json, '}');
+    answer_error_member(&json, name, message);
     if (client->subject) {
         json_key(&json, "child");
         json_text(json.out, client->subject);

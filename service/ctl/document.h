@@ -31,5 +31,8 @@ void answer_pair(struct client *client, const char *key, const char *text);
 /* name: of a D-Bus error, or NULL. */
 void answer_error(struct client *client, const char *name, const char *message);
 
+/* The member `error` of an object. name: of an error on the bus, or NULL. */
+void answer_error_member(struct json *json, const char *name, const char *message);
+
 /* At the end of the command. */
 void document_close(struct client *client);

@@ -85,10 +85,7 @@ static int check(struct client *client, const char *copy)
 
     if (r < 0)
         r = client_fail(client, "%s", error.text[0] ? error.text : strerror(-r));
-    if (mistakes.count > 0) {
-        client_show_mistakes(client, &mistakes);
-        r = CTL_ERROR;
-    }
+    r = client_show_mistakes(client, &mistakes, r);
     mistakes_free(&mistakes);
     manifest_set_free(set);
     return r;

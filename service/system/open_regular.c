@@ -180,17 +180,24 @@ static int walk_to_the_end(struct way *way, int *at, char part[NAME_MAX + 1])
     }
 }
 
+/* From the root, as far as the last part of an absolute path. `at` is the caller's to close. */
+static int walk(struct way *way, const char *path, int *at, char part[NAME_MAX + 1])
+{
+    if (path[0] != '/' || strlen(path) >= PATH_MAX)
+        return path[0] != '/' ? -EINVAL : -ENAMETOOLONG;
+    strcpy(way->rest, path);
+    *at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return *at < 0 ? -errno : walk_to_the_end(way, at, part);
+}
+
 int open_regular_reading(const char *path)
 {
     struct way way = {.takes_strangers = true};
     char part[NAME_MAX + 1];
     struct stat status;
 
-    if (path[0] != '/' || strlen(path) >= PATH_MAX)
-        return path[0] != '/' ? -EINVAL : -ENAMETOOLONG;
-    strcpy(way.rest, path);
-    __attribute__((cleanup(close_file))) int at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    int r = at < 0 ? -errno : walk_to_the_end(&way, &at, part);
+    __attribute__((cleanup(close_file))) int at = -1;
+    int r = walk(&way, path, &at, part);
     if (r < 0)
         return r;
     __attribute__((cleanup(close_file))) int fd = open_regular(at, part, O_RDONLY | O_NOFOLLOW, 0);
@@ -206,11 +213,8 @@ int open_place_guarded(const char *path)
     struct way way = {};
     char part[NAME_MAX + 1];
 
-    if (path[0] != '/' || strlen(path) >= PATH_MAX)
-        return path[0] != '/' ? -EINVAL : -ENAMETOOLONG;
-    strcpy(way.rest, path);
-    __attribute__((cleanup(close_file))) int at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    int r = at < 0 ? -errno : walk_to_the_end(&way, &at, part);
+    __attribute__((cleanup(close_file))) int at = -1;
+    int r = walk(&way, path, &at, part);
     if (r < 0)
         return r;
     int fd = openat(at, part, O_PATH | O_NOFOLLOW | O_CLOEXEC);

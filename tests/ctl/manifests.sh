@@ -65,7 +65,7 @@ check "and it ends by itself" 1 "$(proctorctl events slow --kind=child-exited 2>
 
 # ---- a change of what an anchor names is a change of all that use it ----
 sed -i 's/I am b/I am changed/' "$folder/children.d/tree.yaml"
-check "reload: whoever uses the anchor has changed" "b one/y two/y" \
+check "reload: each child that uses the anchor has changed" "b one/y two/y" \
     "$(proctorctl reload --dry-run --reason=test 2>&1 | grep -o '\bb\b\|one/[xy]\|two/[xy]' | sort -u | tr '\n' ' ' | sed 's/ $//')"
 sed -i 's/^# environment.*/# another comment/; s/ # s3cret//; s/I am changed/I am b/' "$folder/children.d/tree.yaml"
 check "reload: a comment is no change" "" \
